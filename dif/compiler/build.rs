@@ -1,0 +1,2 @@
+//! Generates the parser from the LALRPOP grammar.
+fn main() {}

@@ -1,0 +1,18 @@
+//! DIF, the D Intermediate Format: what a D script is once it is compiled.
+//!
+//! A script becomes a [`program::Program`]: clauses ([`program::EcbDesc`]) that name probes and
+//! carry a predicate and actions, each computed by a DIF object ([`difo::Difo`]). Programs travel
+//! as DOF. Whoever loads one verifies it; only a verified DIFO is interpreted.
+//!
+//! The numbers are those of FreeBSD's `sys/dtrace.h`.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+#[cfg(feature = "alloc")]
+pub mod difo;
+pub mod env;
+#[cfg(feature = "alloc")]
+pub mod program;
