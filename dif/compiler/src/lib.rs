@@ -5,7 +5,13 @@
 
 use dif::program::{ProbeDesc, Program};
 
+pub mod ast;
+pub mod error;
+mod errtag;
+mod preprocess;
+pub mod source;
 pub mod world;
+pub use error::{Error, ErrorTag};
 pub use world::World;
 
 /// The machine-independent outcome of compiling for one world.
