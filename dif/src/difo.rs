@@ -2,7 +2,10 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::env::Scope;
+use crate::{
+    env::Scope,
+    number::{ctf, kind, tf},
+};
 
 /// `dtrace_diftype`: how a DIFO's result or a variable is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,39 @@ pub struct DifType {
     pub flags: u8,
     /// Bytes; 0 for a string means the session's `strsize`.
     pub size: u32,
+}
+
+impl DifType {
+    /// A D string of the session's `strsize`.
+    pub const STRING: Self =
+        Self { kind: kind::STRING, ckind: ctf::UNKNOWN, flags: tf::BYREF, size: 0 };
+
+    /// An integer of `size` bytes (1, 2, 4 or 8), by value.
+    #[must_use]
+    pub const fn integer(size: u32) -> Self {
+        Self { kind: kind::CTF, ckind: ctf::INTEGER, flags: 0, size }
+    }
+
+    /// A pointer, by value.
+    pub const POINTER: Self = Self { kind: kind::CTF, ckind: ctf::POINTER, flags: 0, size: 8 };
+
+    /// A struct, union or array of `size` bytes, by reference.
+    #[must_use]
+    pub const fn by_ref(ckind: u8, size: u32) -> Self {
+        Self { kind: kind::CTF, ckind, flags: tf::BYREF, size }
+    }
+
+    /// Whether a register holds its address and not its value.
+    #[must_use]
+    pub const fn is_by_ref(self) -> bool {
+        self.flags & (tf::BYREF | tf::BYUREF) != 0
+    }
+
+    /// Whether it is a D string.
+    #[must_use]
+    pub const fn is_string(self) -> bool {
+        self.kind == kind::STRING
+    }
 }
 
 /// `dtrace_difv`: a variable a DIFO refers to.

@@ -17,7 +17,9 @@
 //! +----------+------+------------------------+
 //! ```
 //! Region 0 is the arena (offset from its start: globals, dynamic variables, scratch), region 1
-//! the string table of the DIFO that runs, region 2 what the fire itself brought (execname, …).
+//! the program's string constants (all DIFOs' tables one behind the other, as
+//! `VerifiedProgram::strings` lays them out, so that an address stays good after its DIFO
+//! returned), region 2 what the fire itself brought (execname, …).
 
 /// The top 16 bits of every tracer address.
 pub const TRACER_TAG: u64 = 0x4854;
@@ -28,7 +30,7 @@ pub const TRACER_TAG: u64 = 0x4854;
 pub enum Region {
     /// The session's arena.
     Arena = 0,
-    /// The string table of the DIFO that runs.
+    /// The program's string constants.
     Strings = 1,
     /// Data the fire brought along, valid until it returns.
     Fire = 2,
@@ -127,7 +129,7 @@ pub enum Scope {
 pub struct TupleElement {
     /// The value, or the address of the bytes.
     pub value: u64,
-    /// Bytes at `value`; 0 for a scalar (`DIF_OP_PUSHTV`).
+    /// Bytes at `value`, for a string the most it can have; 0 for a scalar (`DIF_OP_PUSHTV`).
     pub size: u64,
     /// The bytes are a string: only those up to the NUL are compared.
     pub is_string: bool,
@@ -162,6 +164,73 @@ pub enum AtomicOp {
     Sra,
     /// `>>=`, unsigned.
     Srl,
+}
+
+impl AtomicOp {
+    /// Every operation, in the order of [`AtomicOp::index`].
+    pub const ALL: [Self; 13] = [
+        Self::Add,
+        Self::Sub,
+        Self::Mul,
+        Self::Sdiv,
+        Self::Udiv,
+        Self::Srem,
+        Self::Urem,
+        Self::And,
+        Self::Or,
+        Self::Xor,
+        Self::Shl,
+        Self::Sra,
+        Self::Srl,
+    ];
+
+    /// Its place in [`AtomicOp::ALL`]: the low four bits of its opcodes.
+    #[must_use]
+    pub const fn index(self) -> u8 {
+        self as u8
+    }
+
+    /// The operation at a place.
+    #[must_use]
+    pub const fn from_index(index: u8) -> Option<Self> {
+        // `usize::from` is not const; a plain match would repeat the table.
+        let mut at = 0;
+        while at < Self::ALL.len() {
+            if Self::ALL[at].index() == index {
+                return Some(Self::ALL[at]);
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// What the operation computes, in 64 bits. Shifts take the low six bits of the operand, as
+    /// the interpreter's do.
+    ///
+    /// # Errors
+    /// [`FaultKind::DivZero`].
+    pub const fn apply(self, old: u64, operand: u64) -> Result<u64, Fault> {
+        if operand == 0 && matches!(self, Self::Sdiv | Self::Udiv | Self::Srem | Self::Urem) {
+            return Err(Fault::at(FaultKind::DivZero, 0));
+        }
+        let (signed, by) = (old.cast_signed(), operand.cast_signed());
+        let shift = (operand & 63).to_le_bytes()[0];
+        Ok(match self {
+            Self::Add => old.wrapping_add(operand),
+            Self::Sub => old.wrapping_sub(operand),
+            Self::Mul => old.wrapping_mul(operand),
+            Self::Sdiv => signed.wrapping_div(by).cast_unsigned(),
+            Self::Udiv => old / operand,
+            Self::Srem => signed.wrapping_rem(by).cast_unsigned(),
+            Self::Urem => old % operand,
+            Self::And => old & operand,
+            Self::Or => old | operand,
+            Self::Xor => old ^ operand,
+            Self::Shl => old << shift,
+            Self::Sra => (signed >> shift).cast_unsigned(),
+            Self::Srl => old >> shift,
+        })
+    }
 }
 
 /// What the interpreter asks of its surroundings.
@@ -203,6 +272,10 @@ pub trait Env {
     /// subroutines run over it without a copy.
     fn tracer(&self, addr: u64, len: usize) -> Option<&[u8]>;
 
+    /// As [`Env::tracer`], but as much of `addr..addr + max` as lies in readable tracer memory:
+    /// what a search for a string's end runs over. `None` if not even the first byte is.
+    fn tracer_prefix(&self, addr: u64, max: usize) -> Option<&[u8]>;
+
     /// Writable scratch as it lies.
     fn scratch_mut(&mut self, addr: u64, len: usize) -> Option<&mut [u8]>;
 
@@ -212,6 +285,16 @@ pub trait Env {
     /// # Errors
     /// [`FaultKind::NoScratch`].
     fn alloca(&mut self, size: u64, align: u64) -> Result<u64, Fault>;
+
+    /// Where the next scratch will be taken from: an opaque mark for [`Env::scratch_release`].
+    fn scratch_mark(&self) -> u64;
+
+    /// Gives back all scratch taken since the mark (what a subroutine needed only for itself).
+    fn scratch_release(&mut self, mark: u64);
+
+    /// What `strtok(NULL, …)` goes on with: the address of the rest of the string, 0 if there is
+    /// none. One a firing, kept over its clauses, 0 when the firing starts.
+    fn strtok_state(&mut self) -> &mut u64;
 
     /// The session's `strsize`.
     fn strsize(&self) -> usize;
@@ -261,8 +344,8 @@ pub trait Env {
         value: u64,
     ) -> Result<(), Fault>;
 
-    /// A subroutine only the environment can do (`getmajor`, `mutex_owned`, `rw_iswriter`, …),
-    /// by its `DIF_SUBR_*` number.
+    /// A subroutine only the environment can do (`rand`, `speculation`, `progenyof`, `copyout`,
+    /// `getmajor`, `mutex_owned`, `rw_iswriter`, …), by its `DIF_SUBR_*` number.
     ///
     /// # Errors
     /// [`FaultKind::IllOp`] if the machine has none.

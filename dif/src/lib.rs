@@ -12,7 +12,11 @@
 extern crate alloc;
 
 #[cfg(feature = "alloc")]
+pub mod build;
+#[cfg(feature = "alloc")]
 pub mod difo;
 pub mod env;
+pub mod number;
+pub mod opcode;
 #[cfg(feature = "alloc")]
 pub mod program;
