@@ -1,15 +1,39 @@
-//! Address translation: guest page tables, nested page tables, and the two-dimensional walk.
+//! Guest memory by virtual address: guest page tables, nested page tables, and the
+//! two-dimensional walk.
+//!
+//! ```text
+//!            CR3                                  EPTP / nCR3 / slots
+//!             |                                        |
+//!  Gva --> [guest tables] --> Gpa ---------------> [second dimension] --> Hpa --> bytes
+//!             |  each entry lies at a Gpa, and so        ^
+//!             +------------------------------------------+
+//! ```
+//! [`AddressSpace`] is the way in. Under it: [`GuestPaging`] says how a vCPU translates,
+//! a [`SecondDimension`] where its physical memory is, [`PhysMemory`] holds the bytes.
+//!
+//! No `std`, no allocation, no state; tables belong to a hostile guest, so every walk is bounded
+//! and every address checked by whoever owns the memory. The walk is passive: it sets no accessed
+//! and no dirty bit.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-/// A guest virtual address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Gva(pub u64);
+mod addr;
+mod failure;
+mod geometry;
+mod guest;
+mod memory;
+mod nested;
+mod space;
+mod tables;
+mod walk;
 
-/// A guest physical address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Gpa(pub u64);
-
-/// A host physical address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Hpa(pub u64);
+pub use addr::{Cr3, Eptp, Gpa, Gva, Hpa, NestedCr3, PageSize, PhysWidth};
+pub use failure::{Access, Dimension, During, Failure, NestedFailure, Reason};
+pub use guest::{GuestPaging, PagingMode, Translation};
+pub use memory::{Outside, PhysMemory, Words};
+pub use nested::{
+    Direct, Nested, NestedPage, Rights, SecondDimension, Slot, Slots, SlotsError, Wanted,
+};
+pub use space::{AddressSpace, CString, MAX_WRITE_PAGES};
+pub use tables::{Ept, EptpError, Npt, NptMode};
+pub use walk::Trail;

@@ -1,0 +1,313 @@
+//! The first dimension: the guest's own paging, whatever its mode.
+
+use x86_64::registers::control::{Cr0Flags, Cr4Flags, EferFlags};
+
+use crate::addr::{Cr3, Gpa, Gva, Hpa, PageSize, PhysWidth};
+use crate::failure::{Access, During, Failure, Reason};
+use crate::geometry::{Bits32, Format, Long4, Long5, Pae, Rules, bits, x86};
+use crate::memory::PhysMemory;
+use crate::nested::{NestedPage, Rights, SecondDimension, Wanted};
+use crate::walk::{Leaf, Stop, Trail, walk};
+
+/// A guest's paging mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PagingMode {
+    /// CR0.PG clear: linear addresses are physical, 32 bits wide.
+    Off,
+    /// 32-bit paging: two levels of 4-byte entries.
+    Bits32,
+    /// PAE: three levels, 32-bit linear addresses.
+    Pae,
+    /// 4-level paging, 48-bit linear addresses.
+    Level4,
+    /// 5-level paging (LA57), 57-bit linear addresses.
+    Level5,
+}
+
+/// How a guest's CPU translates: mode, root, and what the CPU holds for reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GuestPaging {
+    mode: PagingMode,
+    root: u64,
+    rules: Rules,
+}
+
+impl GuestPaging {
+    /// 4-level paging with no-execute, large pages of every size and 52-bit physical addresses:
+    /// what every 64-bit kernel runs with.
+    #[must_use]
+    pub const fn level4(cr3: Cr3) -> Self {
+        Self::build(PagingMode::Level4, true, true, PhysWidth::MAX).with_cr3(cr3)
+    }
+
+    /// As [`GuestPaging::level4`], with five levels.
+    #[must_use]
+    pub const fn level5(cr3: Cr3) -> Self {
+        Self::build(PagingMode::Level5, true, true, PhysWidth::MAX).with_cr3(cr3)
+    }
+
+    /// From a vCPU's control registers.
+    ///
+    /// With PAE, the four top entries are read from memory at each walk, where the processor keeps
+    /// the copy it made when CR3 was loaded; a guest that edits them without reloading is read as
+    /// if it had.
+    #[must_use]
+    pub const fn from_registers(
+        cr0: Cr0Flags,
+        cr3: Cr3,
+        cr4: Cr4Flags,
+        efer: EferFlags,
+        width: PhysWidth,
+    ) -> Self {
+        let mode = if !cr0.contains(Cr0Flags::PAGING) {
+            PagingMode::Off
+        } else if !cr4.contains(Cr4Flags::PHYSICAL_ADDRESS_EXTENSION) {
+            PagingMode::Bits32
+        } else if !efer.contains(EferFlags::LONG_MODE_ACTIVE) {
+            PagingMode::Pae
+        } else if cr4.contains(Cr4Flags::L5_PAGING) {
+            PagingMode::Level5
+        } else {
+            PagingMode::Level4
+        };
+        let large = cr4.contains(Cr4Flags::PAGE_SIZE_EXTENSION);
+        let no_execute = efer.contains(EferFlags::NO_EXECUTE_ENABLE);
+        Self::build(mode, no_execute, large, width).with_cr3(cr3)
+    }
+
+    /// `large` matters in 32-bit paging only: the other modes have large pages whatever CR4.PSE.
+    const fn build(mode: PagingMode, no_execute: bool, large: bool, width: PhysWidth) -> Self {
+        let mut rules = Rules {
+            reserved: width.reserved() | if no_execute { 0 } else { x86::NO_EXECUTE },
+            reserved_large: 0,
+            present: x86::PRESENT,
+            large: x86::LARGE,
+            execute_only: false,
+        };
+        if matches!(mode, PagingMode::Bits32) {
+            rules.reserved = 0;
+            rules.large = if large { x86::LARGE } else { 0 };
+            // PSE-36 has address bits 39:32 at most; those the CPU lacks are reserved.
+            let width = if width.bits() < 40 { width.bits() } else { 40 };
+            rules.reserved_large = bits(20, 13) & !((1 << (width - 19)) - 1);
+        }
+        Self { mode, root: 0, rules }
+    }
+
+    /// The same CPU with another root: on a fire only CR3 changes.
+    #[inline]
+    #[must_use]
+    pub const fn with_cr3(mut self, cr3: Cr3) -> Self {
+        self.root = match self.mode {
+            PagingMode::Off => 0,
+            PagingMode::Bits32 => cr3.0 & bits(31, 12),
+            PagingMode::Pae => cr3.0 & bits(31, 5),
+            PagingMode::Level4 | PagingMode::Level5 => cr3.0 & bits(51, 12),
+        };
+        self
+    }
+
+    /// The same CPU without 1 GiB pages (CPUID `0x8000_0001`, EDX bit 26 clear): entries that
+    /// claim to map one have a reserved bit set.
+    #[must_use]
+    pub const fn without_gib1(mut self) -> Self {
+        if matches!(self.mode, PagingMode::Level4 | PagingMode::Level5) {
+            self.rules.reserved_large = x86::LARGE;
+        }
+        self
+    }
+
+    /// The mode.
+    #[must_use]
+    pub const fn mode(&self) -> PagingMode {
+        self.mode
+    }
+
+    /// Where the top table lies.
+    #[must_use]
+    pub const fn root(&self) -> Gpa {
+        Gpa(self.root)
+    }
+
+    /// Whether the mode can form that linear address.
+    #[inline]
+    #[must_use]
+    pub const fn is_canonical(&self, gva: Gva) -> bool {
+        let upper = match self.mode {
+            PagingMode::Off | PagingMode::Bits32 | PagingMode::Pae => return gva.0 >> 32 == 0,
+            PagingMode::Level4 => gva.0 >> 47,
+            PagingMode::Level5 => gva.0 >> 56,
+        };
+        let ones = match self.mode {
+            PagingMode::Level5 => u64::MAX >> 56,
+            _ => u64::MAX >> 47,
+        };
+        upper == 0 || upper == ones
+    }
+}
+
+/// A translated address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Translation {
+    /// The guest physical address.
+    pub gpa: Gpa,
+    /// Where its byte lies, for [`PhysMemory`].
+    pub hpa: Hpa,
+    /// The guest's page; `None` if the guest's paging is off.
+    pub guest_page: Option<PageSize>,
+    /// The nested page; `None` if the second dimension has no pages (slots).
+    pub nested_page: Option<PageSize>,
+    /// How many bytes from here on are translated alike: to the end of the smaller page, or of
+    /// the slot. At least 1.
+    pub run: u64,
+    /// What both dimensions together permit.
+    pub rights: Rights,
+}
+
+/// Both dimensions over one memory; the walk as functions of `(paging, gva)`.
+pub(crate) struct TwoDimensions<'a, M: ?Sized, N: ?Sized> {
+    pub(crate) memory: &'a M,
+    pub(crate) nested: &'a N,
+}
+
+impl<M: PhysMemory + ?Sized, N: SecondDimension + ?Sized> TwoDimensions<'_, M, N> {
+    /// Translates one address, showing `trail` every qword that decided it.
+    #[inline]
+    pub(crate) fn translate<T: Trail>(
+        &self,
+        paging: &GuestPaging,
+        gva: Gva,
+        access: Access,
+        user: bool,
+        trail: &mut T,
+    ) -> Result<Translation, Failure> {
+        if !paging.is_canonical(gva) {
+            return Err(Failure::guest(gva, 0, Reason::NonCanonical));
+        }
+        match paging.mode {
+            PagingMode::Off => self.unpaged(gva, access, trail),
+            PagingMode::Bits32 => self.paged::<Bits32, T>(paging, gva, access, user, trail),
+            PagingMode::Pae => self.paged::<Pae, T>(paging, gva, access, user, trail),
+            PagingMode::Level4 => self.paged::<Long4, T>(paging, gva, access, user, trail),
+            PagingMode::Level5 => self.paged::<Long5, T>(paging, gva, access, user, trail),
+        }
+    }
+
+    fn unpaged<T: Trail>(
+        &self,
+        gva: Gva,
+        access: Access,
+        trail: &mut T,
+    ) -> Result<Translation, Failure> {
+        let gpa = Gpa(gva.0);
+        // Without paging there is no user bit: every linear address is a user-mode address.
+        let wanted = Wanted { access, user: true };
+        let nested = self.second(gva, gpa, wanted, trail)?;
+        Ok(join(gpa, None, Rights::all(), nested))
+    }
+
+    #[inline(always)]
+    fn paged<F: Format, T: Trail>(
+        &self,
+        paging: &GuestPaging,
+        gva: Gva,
+        access: Access,
+        user: bool,
+        trail: &mut T,
+    ) -> Result<Translation, Failure> {
+        let required = x86::required(access, user);
+        let read = |at, level| self.entry::<F, T>(gva, Gpa(at), level, trail);
+        let leaf = walk::<F, Failure>(paging.root, gva.0, &paging.rules, required, read)
+            .map_err(|stop| guest_failure(gva, access, stop))?;
+        let rights = rights_of(&leaf);
+        let wanted = Wanted { access, user: rights.contains(Rights::USER) };
+        let gpa = Gpa(leaf.address);
+        let nested = self.second(gva, gpa, wanted, trail)?;
+        Ok(join(gpa, Some(leaf.page), rights, nested))
+    }
+
+    /// One entry of a guest table: its address is translated too. A passive reader needs read
+    /// permission only, where the processor, which may set accessed bits, can need write.
+    #[inline(always)]
+    fn entry<F: Format, T: Trail>(
+        &self,
+        gva: Gva,
+        at: Gpa,
+        level: u8,
+        trail: &mut T,
+    ) -> Result<u64, Failure> {
+        let during = During::Table { level };
+        let page = self
+            .nested
+            .resolve(self.memory, at, Wanted::TABLE, trail)
+            .map_err(|stop| stop.of(gva, at, during))?;
+        let qword = Hpa(page.hpa.0 & !7);
+        let Some(value) = self.memory.read_u64(qword) else {
+            return Err(outside(gva, at, during));
+        };
+        trail.saw(qword, value);
+        if F::ENTRY_BYTES == 8 {
+            return Ok(value);
+        }
+        Ok((value >> ((at.0 & 4) * 8)) & bits(31, 0))
+    }
+
+    #[inline(always)]
+    fn second<T: Trail>(
+        &self,
+        gva: Gva,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Result<NestedPage, Failure> {
+        self.nested
+            .resolve(self.memory, gpa, wanted, trail)
+            .map_err(|stop| stop.of(gva, gpa, During::Page))
+    }
+}
+
+/// The memory behind the second dimension does not hold what `gpa` was translated to.
+#[cold]
+pub(crate) const fn outside(gva: Gva, gpa: Gpa, during: During) -> Failure {
+    crate::failure::NestedFailure { level: 0, reason: Reason::OutsideMemory }.of(gva, gpa, during)
+}
+
+#[cold]
+fn guest_failure(gva: Gva, access: Access, stop: Stop<Failure>) -> Failure {
+    match stop {
+        Stop::Read(failure) => failure,
+        Stop::Entry(level, reason) => Failure::guest(gva, level, reason),
+        Stop::Denied(level, lacking) if lacking & x86::USER != 0 => {
+            Failure::guest(gva, level, Reason::Supervisor)
+        }
+        Stop::Denied(level, _) => Failure::guest(gva, level, Reason::Permission(access)),
+    }
+}
+
+/// A guest leaf's permissions.
+#[inline(always)]
+fn rights_of(leaf: &Leaf) -> Rights {
+    let mut rights = Rights::READ;
+    rights.set(Rights::WRITE, leaf.granted & x86::WRITE != 0);
+    rights.set(Rights::USER, leaf.granted & x86::USER != 0);
+    rights.set(Rights::EXECUTE, leaf.granted & x86::NO_EXECUTE != 0);
+    rights
+}
+
+/// The two dimensions' answers as one.
+#[inline(always)]
+fn join(gpa: Gpa, page: Option<PageSize>, rights: Rights, nested: NestedPage) -> Translation {
+    let page_end = match page {
+        Some(size) => size.bytes() - gpa.offset_in(size),
+        // The last byte without paging is 4 GiB's.
+        None => (1 << 32) - gpa.0,
+    };
+    Translation {
+        gpa,
+        hpa: nested.hpa,
+        guest_page: page,
+        nested_page: nested.page,
+        run: page_end.min(nested.run),
+        rights: rights & (nested.rights | Rights::USER),
+    }
+}

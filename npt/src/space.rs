@@ -1,0 +1,337 @@
+//! Reading and writing guest memory by virtual address.
+
+use crate::addr::{Gva, Hpa};
+use crate::failure::{Access, During, Failure, Reason};
+use crate::guest::{GuestPaging, Translation, TwoDimensions, outside};
+use crate::memory::PhysMemory;
+use crate::nested::{Direct, SecondDimension};
+
+/// The most pages that one [`AddressSpace::write`] may touch: what it holds on its stack to be able
+/// to refuse before the first byte is written.
+pub const MAX_WRITE_PAGES: usize = 64;
+
+/// How many bytes of a string are copied before they are searched: most names are shorter.
+const STRING_PIECE: usize = 64;
+
+/// A guest's virtual memory, as one vCPU sees it at one moment.
+///
+/// Cheap to make and to copy: a fire makes one from the descriptor's CR3.
+///
+/// # All or nothing
+/// A read that fails leaves zeroes, never some of the bytes; a write that fails has written
+/// nothing. A guest that changes its tables meanwhile gives each page as it was before or after.
+///
+/// # Context
+/// Firing path: no allocation, no blocking; time is bounded by the length asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct AddressSpace<'a, M: ?Sized, N = Direct> {
+    memory: &'a M,
+    paging: GuestPaging,
+    nested: N,
+    user: bool,
+}
+
+/// What [`AddressSpace::read_c_string`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CString {
+    /// Bytes before the NUL, or the whole bound.
+    pub len: usize,
+    /// A NUL ended it; otherwise the bound did, and the guest's string is longer.
+    pub terminated: bool,
+}
+
+impl<'a, M: PhysMemory + ?Sized, N: SecondDimension> AddressSpace<'a, M, N> {
+    /// The virtual memory that `paging` describes, over `nested`, over `memory`.
+    #[inline]
+    #[must_use]
+    pub const fn new(memory: &'a M, paging: GuestPaging, nested: N) -> Self {
+        Self { memory, paging, nested, user: false }
+    }
+
+    /// The same memory, but only what user mode may touch: what `copyin` and `copyout` want.
+    #[inline]
+    #[must_use]
+    pub const fn as_user(mut self) -> Self {
+        self.user = true;
+        self
+    }
+
+    /// The paging.
+    #[inline]
+    #[must_use]
+    pub const fn paging(&self) -> &GuestPaging {
+        &self.paging
+    }
+
+    /// Translates one address.
+    ///
+    /// # Errors
+    /// [`Failure`]: in which dimension, at which level and why not.
+    #[inline]
+    pub fn translate(&self, gva: Gva, access: Access) -> Result<Translation, Failure> {
+        let both = TwoDimensions { memory: self.memory, nested: &self.nested };
+        both.translate(&self.paging, gva, access, self.user, &mut ())
+    }
+
+    /// Reads `into.len()` bytes from `gva`.
+    ///
+    /// # Errors
+    /// [`Failure`] for the first address that cannot be read; `into` is zeroed then.
+    pub fn read(&self, gva: Gva, into: &mut [u8]) -> Result<(), Failure> {
+        let done = self.read_pages(gva, into);
+        if done.is_err() {
+            into.fill(0);
+        }
+        done
+    }
+
+    fn read_pages(&self, gva: Gva, into: &mut [u8]) -> Result<(), Failure> {
+        self.check_range(gva, into.len())?;
+        let (mut at, mut rest) = (gva, into);
+        while !rest.is_empty() {
+            let (page, n) = self.run(at, rest.len(), Access::Read)?;
+            let (now, later) = rest.split_at_mut(n);
+            self.memory.read(page.hpa, now).map_err(|_| outside(at, page.gpa, During::Page))?;
+            rest = later;
+            at = advance(at, n);
+        }
+        Ok(())
+    }
+
+    /// Reads an aligned or unaligned little-endian `u64`.
+    ///
+    /// # Errors
+    /// As [`AddressSpace::read`].
+    #[inline]
+    pub fn read_u64(&self, gva: Gva) -> Result<u64, Failure> {
+        let mut bytes = [0; 8];
+        self.read(gva, &mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// Reads a C string of at most `into.len()` bytes. What follows it in `into` is zeroed. Nothing
+    /// behind the NUL is needed: the string may end right before an unmapped page.
+    ///
+    /// # Errors
+    /// [`Failure`] for the first address that cannot be read before a NUL was found; `into` is
+    /// zeroed then.
+    pub fn read_c_string(&self, gva: Gva, into: &mut [u8]) -> Result<CString, Failure> {
+        let found = self.scan(gva, into);
+        let kept = found.map_or(0, |string| string.len);
+        if let Some(rest) = into.get_mut(kept..) {
+            rest.fill(0);
+        }
+        found
+    }
+
+    fn scan(&self, gva: Gva, into: &mut [u8]) -> Result<CString, Failure> {
+        let bound = into.len();
+        let (mut at, mut rest, mut len) = (gva, into, 0);
+        while !rest.is_empty() {
+            let (page, in_page) = self.run(at, rest.len(), Access::Read)?;
+            let (now, later) = rest.split_at_mut(in_page);
+            if let Some(end) = self.scan_run(at, &page, now)? {
+                return Ok(CString { len: len + end, terminated: true });
+            }
+            len += in_page;
+            rest = later;
+            at = advance(at, in_page);
+            if at.0 == 0 && !rest.is_empty() {
+                return Err(Failure::guest(gva, 0, Reason::Wraps));
+            }
+        }
+        Ok(CString { len: bound, terminated: false })
+    }
+
+    /// Copies one run in short pieces and looks for the NUL in the copy: a guest that changes the
+    /// string meanwhile cannot move the end that was found.
+    fn scan_run(
+        &self,
+        gva: Gva,
+        page: &Translation,
+        into: &mut [u8],
+    ) -> Result<Option<usize>, Failure> {
+        let mut done = 0;
+        for piece in into.chunks_mut(STRING_PIECE) {
+            let skip = u64::try_from(done).unwrap_or(u64::MAX);
+            let from =
+                page.hpa.checked_add(skip).ok_or_else(|| outside(gva, page.gpa, During::Page))?;
+            self.memory
+                .read(from, piece)
+                .map_err(|_| outside(advance(gva, done), page.gpa, During::Page))?;
+            if let Some(end) = piece.iter().position(|&byte| byte == 0) {
+                return Ok(Some(done + end));
+            }
+            done += piece.len();
+        }
+        Ok(None)
+    }
+
+    /// Writes `from` at `gva`, through pages that the guest itself could write and no others. All
+    /// pages are translated before the first byte is written; bytes then go to those pages.
+    ///
+    /// The guest's caches of decoded instructions, where a monitor has any, are not told: this is
+    /// for data.
+    ///
+    /// # Errors
+    /// [`Failure`] for the first address that cannot be written, and [`Reason::TooLong`] for more
+    /// than [`MAX_WRITE_PAGES`] pages; nothing is written then.
+    pub fn write(&self, gva: Gva, from: &[u8]) -> Result<(), Failure> {
+        self.check_range(gva, from.len())?;
+        let mut parts = [(Hpa(0), 0); MAX_WRITE_PAGES];
+        let mut slots = parts.iter_mut();
+        let (mut at, mut rest) = (gva, from.len());
+        while rest != 0 {
+            let (page, n) = self.run(at, rest, Access::Write)?;
+            if !self.memory.writable(page.hpa, n) {
+                return Err(outside(at, page.gpa, During::Page));
+            }
+            let Some(part) = slots.next() else {
+                return Err(Failure::guest(at, 0, Reason::TooLong));
+            };
+            *part = (page.hpa, n);
+            rest -= n;
+            at = advance(at, n);
+        }
+        let mut rest = from;
+        for &(hpa, n) in parts.iter().take_while(|part| part.1 != 0) {
+            let (now, later) = rest.split_at(n);
+            // Memory that was writable a moment ago is the owner's promise; if it breaks it, say so.
+            self.memory
+                .write(hpa, now)
+                .map_err(|_| Failure::guest(gva, 0, Reason::OutsideMemory))?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Translates `at` and says how many of `len` bytes lie together there; at least one.
+    #[inline]
+    fn run(&self, at: Gva, len: usize, access: Access) -> Result<(Translation, usize), Failure> {
+        let page = self.translate(at, access)?;
+        let run = usize::try_from(page.run).unwrap_or(usize::MAX);
+        Ok((page, run.min(len)))
+    }
+
+    /// Refuses a range that runs over the end of the 64-bit address space.
+    #[inline]
+    fn check_range(&self, gva: Gva, len: usize) -> Result<(), Failure> {
+        let last = u64::try_from(len.saturating_sub(1)).unwrap_or(u64::MAX);
+        match gva.checked_add(last) {
+            Some(_) => Ok(()),
+            None => Err(Failure::guest(gva, 0, Reason::Wraps)),
+        }
+    }
+}
+
+/// `n` bytes on; the range was checked not to wrap, its end alone may.
+#[inline]
+fn advance(at: Gva, n: usize) -> Gva {
+    Gva(at.0.wrapping_add(u64::try_from(n).unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::addr::Cr3;
+    use crate::failure::Dimension;
+    use crate::memory::Words;
+
+    const P: u64 = 1;
+    const W: u64 = 2;
+    const U: u64 = 4;
+
+    /// Sixteen pages. Tables in pages 1 to 4; virtual 0x1000.. is pages 8, 9 and 10, of which 9
+    /// is the supervisor's and 10 read-only, then nothing.
+    fn guest() -> Vec<AtomicU64> {
+        let words: Vec<AtomicU64> = (0..16 * 512).map(|_| AtomicU64::new(0)).collect();
+        let set = |at: usize, value: u64| words[at / 8].store(value, Ordering::Relaxed);
+        set(0x1000, 0x2000 | P | W | U);
+        set(0x2000, 0x3000 | P | W | U);
+        set(0x3000, 0x4000 | P | W | U);
+        set(0x4008, 0x8000 | P | W | U);
+        set(0x4010, 0x9000 | P | W);
+        set(0x4018, 0xa000 | P | U);
+        words
+    }
+
+    fn space<'a>(memory: &'a Words<'a>) -> AddressSpace<'a, Words<'a>> {
+        AddressSpace::new(memory, GuestPaging::level4(Cr3(0x1018)), Direct)
+    }
+
+    #[test]
+    fn a_range_over_pages_is_read_as_one() {
+        let words = guest();
+        let memory = Words::new(Hpa(0), &words);
+        memory.write(Hpa(0x8ffe), b"abcd").unwrap();
+        let mut got = [0; 4];
+        space(&memory).read(Gva(0x1ffe), &mut got).unwrap();
+        assert_eq!(&got, b"abcd");
+    }
+
+    #[test]
+    fn a_failed_read_leaves_zeroes() {
+        let words = guest();
+        let memory = Words::new(Hpa(0), &words);
+        memory.write(Hpa(0xaffc), b"abcd").unwrap();
+        let mut got = [0xff; 8];
+        let failure = space(&memory).read(Gva(0x3ffc), &mut got).unwrap_err();
+        assert_eq!(failure, Failure::guest(Gva(0x4000), 1, Reason::NotPresent));
+        assert_eq!(got, [0; 8]);
+    }
+
+    #[test]
+    fn a_failed_write_writes_nothing() {
+        let words = guest();
+        let memory = Words::new(Hpa(0), &words);
+        let failure = space(&memory).write(Gva(0x2fff), b"xy").unwrap_err();
+        let denied = Reason::Permission(Access::Write);
+        assert_eq!(failure, Failure::guest(Gva(0x3000), 1, denied));
+        assert_eq!(memory.read_u64(Hpa(0x9ff8)), Some(0));
+        space(&memory).write(Gva(0x1fff), b"xy").unwrap();
+        assert_eq!(memory.read_u64(Hpa(0x8ff8)), Some(u64::from(b'x') << 56));
+        assert_eq!(memory.read_u64(Hpa(0x9000)), Some(u64::from(b'y')));
+    }
+
+    #[test]
+    fn a_user_reaches_user_pages_only() {
+        let words = guest();
+        let memory = Words::new(Hpa(0), &words);
+        let user = space(&memory).as_user();
+        assert!(user.read(Gva(0x1000), &mut [0]).is_ok());
+        let failure = user.read(Gva(0x2000), &mut [0]).unwrap_err();
+        assert_eq!((failure.level, failure.reason), (1, Reason::Supervisor));
+    }
+
+    #[test]
+    fn a_string_may_end_before_an_unmapped_page_but_not_in_it() {
+        let words = guest();
+        let memory = Words::new(Hpa(0), &words);
+        memory.write(Hpa(0xaff0), b"0123456789abcde\0").unwrap();
+        let mut text = [0xff; 32];
+        let found = space(&memory).read_c_string(Gva(0x3ff0), &mut text).unwrap();
+        assert_eq!(found, CString { len: 15, terminated: true });
+        assert_eq!(&text, b"0123456789abcde\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        memory.write(Hpa(0xafff), b"f").unwrap();
+        let failure = space(&memory).read_c_string(Gva(0x3ff0), &mut text).unwrap_err();
+        assert_eq!(failure.gva, Gva(0x4000));
+        assert_eq!(text, [0; 32]);
+        let found = space(&memory).read_c_string(Gva(0x3ff0), &mut text[..16]).unwrap();
+        assert_eq!(found, CString { len: 16, terminated: false });
+    }
+
+    #[test]
+    fn ranges_over_the_end_of_everything_are_refused() {
+        let words = guest();
+        let memory = Words::new(Hpa(0), &words);
+        let failure = space(&memory).read(Gva(u64::MAX - 2), &mut [0; 8]).unwrap_err();
+        assert_eq!(failure.reason, Reason::Wraps);
+        let hole = AddressSpace::new(&memory, GuestPaging::level4(Cr3(0x50_0000)), Direct);
+        let failure = hole.read(Gva(0), &mut [0]).unwrap_err();
+        let dimension =
+            Dimension::Nested { gpa: crate::Gpa(0x50_0000), during: During::Table { level: 4 } };
+        assert_eq!((failure.dimension, failure.reason), (dimension, Reason::OutsideMemory));
+    }
+}

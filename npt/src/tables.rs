@@ -1,0 +1,282 @@
+//! Nested page tables as a second dimension: Intel's EPT and AMD's NPT.
+
+use crate::addr::{Eptp, Gpa, Hpa, NestedCr3, PhysWidth};
+use crate::failure::{Access, NestedFailure, Reason};
+use crate::geometry::{Bits32, Ept4, Ept5, Format, Long4, Long5, Pae, Rules, bits, ept, x86};
+use crate::memory::PhysMemory;
+use crate::nested::{NestedPage, Rights, SecondDimension, Wanted};
+use crate::walk::{Leaf, Stop, Trail, walk};
+
+/// Intel's extended page tables.
+///
+/// Ignored, as a passive reader may: suppress-#VE (bit 63), sub-page permissions, paging-write and
+/// verify-paging bits, the accessed and dirty bits and whether they are on. With them on, the
+/// processor takes its own reads of guest tables for writes; reading needs only read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ept {
+    root: u64,
+    five_levels: bool,
+    mode_based_execute: bool,
+    rules: Rules,
+}
+
+/// A value that no VM entry would accept as an EPT pointer (SDM volume 3, "VM-execution control
+/// fields", EPTP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EptpError {
+    /// Bits 2:0 are neither 0 (uncacheable) nor 6 (write-back).
+    #[error("EPT pointer: memory type {0}")]
+    MemoryType(u8),
+    /// Bits 5:3 plus one are neither 4 nor 5 levels.
+    #[error("EPT pointer: {0} levels")]
+    Levels(u8),
+    /// Reserved bits are set: these.
+    #[error("EPT pointer: reserved bits {0:#x}")]
+    Reserved(u64),
+}
+
+impl Ept {
+    /// Decodes an EPT pointer for a CPU of that physical width. Bit 7 (supervisor shadow stack
+    /// control) and bit 6 (accessed and dirty bits) do not concern a reader.
+    ///
+    /// # Errors
+    /// [`EptpError`]: what a VM entry would refuse.
+    pub fn decode(eptp: Eptp, width: PhysWidth) -> Result<Self, EptpError> {
+        let field = |high, low| u8::try_from((eptp.0 & bits(high, low)) >> low).unwrap_or(u8::MAX);
+        match field(2, 0) {
+            0 | 6 => {}
+            other => return Err(EptpError::MemoryType(other)),
+        }
+        let five_levels = match field(5, 3) {
+            3 => false,
+            4 => true,
+            other => return Err(EptpError::Levels(other.saturating_add(1))),
+        };
+        let reserved = eptp.0 & (bits(11, 8) | bits(63, 52) | width.reserved());
+        if reserved != 0 {
+            return Err(EptpError::Reserved(reserved));
+        }
+        let rules = Rules {
+            reserved: width.reserved(),
+            reserved_large: 0,
+            present: ept::READ | ept::WRITE | ept::EXECUTE,
+            large: x86::LARGE,
+            execute_only: true,
+        };
+        let root = eptp.0 & bits(51, 12);
+        Ok(Self { root, five_levels, mode_based_execute: false, rules })
+    }
+
+    /// With "mode-based execute control for EPT" (a secondary processor-based VM-execution
+    /// control): bit 10 permits execution of user-mode addresses, bit 2 of supervisor-mode ones.
+    #[must_use]
+    pub const fn with_mode_based_execute(mut self) -> Self {
+        self.mode_based_execute = true;
+        self.rules.present |= ept::EXECUTE_USER;
+        self
+    }
+
+    /// For a CPU without execute-only pages (`IA32_VMX_EPT_VPID_CAP` bit 0 clear).
+    #[must_use]
+    pub const fn without_execute_only(mut self) -> Self {
+        self.rules.execute_only = false;
+        self
+    }
+
+    /// For a CPU without 1 GiB nested pages (`IA32_VMX_EPT_VPID_CAP` bit 17 clear).
+    #[must_use]
+    pub const fn without_gib1(mut self) -> Self {
+        self.rules.reserved_large = x86::LARGE;
+        self
+    }
+
+    /// The bit that permits execution of an address.
+    #[inline(always)]
+    const fn execute(&self, user: bool) -> u64 {
+        if self.mode_based_execute && user { ept::EXECUTE_USER } else { ept::EXECUTE }
+    }
+}
+
+impl SecondDimension for Ept {
+    #[inline]
+    fn resolve<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Result<NestedPage, NestedFailure> {
+        let execute = self.execute(wanted.user);
+        let tables = Tables {
+            root: self.root,
+            rules: &self.rules,
+            required: ept::required(wanted.access, execute),
+            access: wanted.access,
+            address: gpa.0,
+        };
+        let leaf = if self.five_levels {
+            tables.walk::<Ept5, M, T>(memory, trail, 57)
+        } else {
+            tables.walk::<Ept4, M, T>(memory, trail, 48)
+        }?;
+        let mut rights = Rights::empty();
+        rights.set(Rights::READ, leaf.granted & ept::READ != 0);
+        rights.set(Rights::WRITE, leaf.granted & ept::WRITE != 0);
+        rights.set(Rights::EXECUTE, leaf.granted & execute != 0);
+        Ok(page_of(&leaf, rights))
+    }
+
+    fn identity(&self) -> u64 {
+        // The root is a page: its low bits are free for what else decides.
+        self.root | u64::from(self.five_levels) | u64::from(self.mode_based_execute) << 1
+    }
+}
+
+/// The paging mode of the host whose nested tables these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NptMode {
+    /// A 32-bit host without PAE.
+    Bits32,
+    /// A 32-bit host with PAE.
+    Pae,
+    /// A 64-bit host with 4-level paging.
+    Level4,
+    /// A 64-bit host with 5-level paging.
+    Level5,
+}
+
+/// AMD's nested page tables: the host's own formats, and every access through them is a user's,
+/// so user must be permitted at every level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Npt {
+    root: u64,
+    mode: NptMode,
+    rules: Rules,
+}
+
+impl Npt {
+    /// The tables at `root` in a host with no-execute enabled and large pages of every size.
+    #[must_use]
+    pub const fn new(root: NestedCr3, mode: NptMode, width: PhysWidth) -> Self {
+        let wide = matches!(mode, NptMode::Level4 | NptMode::Level5 | NptMode::Pae);
+        let rules = Rules {
+            reserved: if wide { width.reserved() } else { 0 },
+            reserved_large: 0,
+            present: x86::PRESENT,
+            large: x86::LARGE,
+            execute_only: false,
+        };
+        let root = match mode {
+            NptMode::Bits32 => root.0 & bits(31, 12),
+            NptMode::Pae => root.0 & bits(31, 5),
+            NptMode::Level4 | NptMode::Level5 => root.0 & bits(51, 12),
+        };
+        Self { root, mode, rules }
+    }
+
+    /// For a host that runs with EFER.NXE clear: bit 63 is reserved.
+    #[must_use]
+    pub const fn without_no_execute(mut self) -> Self {
+        if !matches!(self.mode, NptMode::Bits32) {
+            self.rules.reserved |= x86::NO_EXECUTE;
+        }
+        self
+    }
+}
+
+impl SecondDimension for Npt {
+    #[inline]
+    fn resolve<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Result<NestedPage, NestedFailure> {
+        let tables = Tables {
+            root: self.root,
+            rules: &self.rules,
+            required: x86::required(wanted.access, true),
+            access: wanted.access,
+            address: gpa.0,
+        };
+        let leaf = match self.mode {
+            NptMode::Bits32 => tables.walk::<Bits32, M, T>(memory, trail, 32),
+            NptMode::Pae => tables.walk::<Pae, M, T>(memory, trail, 32),
+            NptMode::Level4 => tables.walk::<Long4, M, T>(memory, trail, 48),
+            NptMode::Level5 => tables.walk::<Long5, M, T>(memory, trail, 57),
+        }?;
+        let mut rights = Rights::READ;
+        rights.set(Rights::WRITE, leaf.granted & x86::WRITE != 0);
+        rights.set(Rights::EXECUTE, leaf.granted & x86::NO_EXECUTE != 0);
+        Ok(page_of(&leaf, rights))
+    }
+
+    fn identity(&self) -> u64 {
+        self.root
+            | match self.mode {
+                NptMode::Bits32 => 0,
+                NptMode::Pae => 1,
+                NptMode::Level4 => 2,
+                NptMode::Level5 => 3,
+            }
+    }
+}
+
+/// One walk of nested tables.
+struct Tables<'a> {
+    root: u64,
+    rules: &'a Rules,
+    required: u64,
+    access: Access,
+    address: u64,
+}
+
+impl Tables<'_> {
+    #[inline(always)]
+    fn walk<F: Format, M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        trail: &mut T,
+        width: u32,
+    ) -> Result<Leaf, NestedFailure> {
+        if self.address >> width != 0 {
+            return Err(NestedFailure { level: 0, reason: Reason::TooWide });
+        }
+        let read = |at: u64, level| {
+            let qword = Hpa(at & !7);
+            let Some(value) = memory.read_u64(qword) else {
+                return Err(NestedFailure { level, reason: Reason::OutsideMemory });
+            };
+            trail.saw(qword, value);
+            if F::ENTRY_BYTES == 8 {
+                return Ok(value);
+            }
+            Ok((value >> ((at & 4) * 8)) & bits(31, 0))
+        };
+        walk::<F, NestedFailure>(self.root, self.address, self.rules, self.required, read)
+            .map_err(|stop| self.failure::<F>(stop))
+    }
+
+    #[cold]
+    fn failure<F: Format>(&self, stop: Stop<NestedFailure>) -> NestedFailure {
+        match stop {
+            Stop::Read(failure) => failure,
+            Stop::Entry(level, reason) => NestedFailure { level, reason },
+            // EPT has no inverted bit and no user bit; there bit 2 is execution.
+            Stop::Denied(level, lacking) if F::INVERTED != 0 && lacking & x86::USER != 0 => {
+                NestedFailure { level, reason: Reason::Supervisor }
+            }
+            Stop::Denied(level, _) => {
+                NestedFailure { level, reason: Reason::Permission(self.access) }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn page_of(leaf: &Leaf, rights: Rights) -> NestedPage {
+    let size = leaf.page.bytes();
+    let run = size - (leaf.address & (size - 1));
+    NestedPage { hpa: Hpa(leaf.address), page: Some(leaf.page), run, rights }
+}
