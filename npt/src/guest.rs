@@ -11,6 +11,7 @@ use crate::walk::{Leaf, Stop, Trail, walk};
 
 /// A guest's paging mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum PagingMode {
     /// CR0.PG clear: linear addresses are physical, 32 bits wide.
     Off,
@@ -30,6 +31,8 @@ pub struct GuestPaging {
     mode: PagingMode,
     root: u64,
     rules: Rules,
+    /// Mode, width and features, packed: 12 bits. The rules follow from it.
+    cpu: u16,
 }
 
 impl GuestPaging {
@@ -88,10 +91,14 @@ impl GuestPaging {
             rules.reserved = 0;
             rules.large = if large { x86::LARGE } else { 0 };
             // PSE-36 has address bits 39:32 at most; those the CPU lacks are reserved.
-            let width = if width.bits() < 40 { width.bits() } else { 40 };
-            rules.reserved_large = bits(20, 13) & !((1 << (width - 19)) - 1);
+            let top = if width.bits() < 40 { width.bits() } else { 40 };
+            rules.reserved_large = bits(20, 13) & !((1 << (top - 19)) - 1);
         }
-        Self { mode, root: 0, rules }
+        let cpu = (mode as u16) << 8
+            | (width.bits() as u16) << 2
+            | (no_execute as u16) << 1
+            | large as u16;
+        Self { mode, root: 0, rules, cpu }
     }
 
     /// The same CPU with another root: on a fire only CR3 changes.
@@ -113,8 +120,16 @@ impl GuestPaging {
     pub const fn without_gib1(mut self) -> Self {
         if matches!(self.mode, PagingMode::Level4 | PagingMode::Level5) {
             self.rules.reserved_large = x86::LARGE;
+            self.cpu |= 1 << 11;
         }
         self
+    }
+
+    /// Root and CPU in one number: different for any two that may translate differently. The root
+    /// is below bit 52.
+    #[inline(always)]
+    pub(crate) const fn identity(&self) -> u64 {
+        self.root | (self.cpu as u64) << 52
     }
 
     /// The mode.
@@ -164,16 +179,44 @@ pub struct Translation {
     pub rights: Rights,
 }
 
-/// Both dimensions over one memory; the walk as functions of `(paging, gva)`.
-pub(crate) struct TwoDimensions<'a, M: ?Sized, N: ?Sized> {
-    pub(crate) memory: &'a M,
-    pub(crate) nested: &'a N,
+/// Both dimensions over one memory.
+#[derive(Debug)]
+pub struct Walker<'a, M: ?Sized, N: ?Sized> {
+    memory: &'a M,
+    nested: &'a N,
 }
 
-impl<M: PhysMemory + ?Sized, N: SecondDimension + ?Sized> TwoDimensions<'_, M, N> {
-    /// Translates one address, showing `trail` every qword that decided it.
+impl<'a, M: ?Sized, N: ?Sized> Walker<'a, M, N> {
+    /// A walker over `nested`, over `memory`.
     #[inline]
-    pub(crate) fn translate<T: Trail>(
+    #[must_use]
+    pub const fn new(memory: &'a M, nested: &'a N) -> Self {
+        Self { memory, nested }
+    }
+
+    /// The memory.
+    #[inline]
+    #[must_use]
+    pub const fn memory(&self) -> &'a M {
+        self.memory
+    }
+
+    /// The second dimension.
+    #[inline]
+    #[must_use]
+    pub const fn nested(&self) -> &'a N {
+        self.nested
+    }
+}
+
+impl<M: PhysMemory + ?Sized, N: SecondDimension> Walker<'_, M, N> {
+    /// Translates one address for `access`, as a supervisor or as a `user`, showing `trail` every
+    /// qword that decided it (`&mut ()` keeps none).
+    ///
+    /// # Errors
+    /// [`Failure`]: in which dimension, at which level and why not.
+    #[inline]
+    pub fn translate<T: Trail>(
         &self,
         paging: &GuestPaging,
         gva: Gva,

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod addr;
+mod cache;
 mod failure;
 mod geometry;
 mod guest;
@@ -28,8 +29,9 @@ mod tables;
 mod walk;
 
 pub use addr::{Cr3, Eptp, Gpa, Gva, Hpa, NestedCr3, PageSize, PhysWidth};
+pub use cache::{GuestCache, Lookup, NestedCache, NoCache, TRAIL_ONE, TRAIL_TWO, TranslationCache};
 pub use failure::{Access, Dimension, During, Failure, NestedFailure, Reason};
-pub use guest::{GuestPaging, PagingMode, Translation};
+pub use guest::{GuestPaging, PagingMode, Translation, Walker};
 pub use memory::{Outside, PhysMemory, Words};
 pub use nested::{
     Direct, Nested, NestedPage, Rights, SecondDimension, Slot, Slots, SlotsError, Wanted,

@@ -67,8 +67,9 @@ pub trait SecondDimension {
         trail: &mut T,
     ) -> Result<NestedPage, NestedFailure>;
 
-    /// A number that is the same for two second dimensions of one kind only if they translate by
-    /// the same tables; it keeps apart what a cache holds.
+    /// A number that differs for any two second dimensions of page tables that may translate
+    /// differently: it keeps apart what a cache holds. Slots have none: they are part of the
+    /// memory.
     fn identity(&self) -> u64;
 }
 

@@ -1,8 +1,9 @@
 //! Reading and writing guest memory by virtual address.
 
-use crate::addr::{Gva, Hpa};
+use crate::addr::{Gpa, Gva, Hpa};
+use crate::cache::{Lookup, NoCache};
 use crate::failure::{Access, During, Failure, Reason};
-use crate::guest::{GuestPaging, Translation, TwoDimensions, outside};
+use crate::guest::{GuestPaging, Translation, Walker, outside};
 use crate::memory::PhysMemory;
 use crate::nested::{Direct, SecondDimension};
 
@@ -24,11 +25,12 @@ const STRING_PIECE: usize = 64;
 /// # Context
 /// Firing path: no allocation, no blocking; time is bounded by the length asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct AddressSpace<'a, M: ?Sized, N = Direct> {
+pub struct AddressSpace<'a, M: ?Sized, N = Direct, C = NoCache> {
     memory: &'a M,
     paging: GuestPaging,
     nested: N,
     user: bool,
+    cache: C,
 }
 
 /// What [`AddressSpace::read_c_string`] found.
@@ -45,7 +47,17 @@ impl<'a, M: PhysMemory + ?Sized, N: SecondDimension> AddressSpace<'a, M, N> {
     #[inline]
     #[must_use]
     pub const fn new(memory: &'a M, paging: GuestPaging, nested: N) -> Self {
-        Self { memory, paging, nested, user: false }
+        Self { memory, paging, nested, user: false, cache: NoCache }
+    }
+}
+
+impl<'a, M: PhysMemory + ?Sized, N: SecondDimension, C: Lookup> AddressSpace<'a, M, N, C> {
+    /// The same memory through a cache; see there for who must invalidate it when.
+    #[inline]
+    #[must_use]
+    pub fn with_cache<D: Lookup>(self, cache: D) -> AddressSpace<'a, M, N, D> {
+        let Self { memory, paging, nested, user, cache: _ } = self;
+        AddressSpace { memory, paging, nested, user, cache }
     }
 
     /// The same memory, but only what user mode may touch: what `copyin` and `copyout` want.
@@ -69,8 +81,8 @@ impl<'a, M: PhysMemory + ?Sized, N: SecondDimension> AddressSpace<'a, M, N> {
     /// [`Failure`]: in which dimension, at which level and why not.
     #[inline]
     pub fn translate(&self, gva: Gva, access: Access) -> Result<Translation, Failure> {
-        let both = TwoDimensions { memory: self.memory, nested: &self.nested };
-        both.translate(&self.paging, gva, access, self.user, &mut ())
+        let walker = Walker::new(self.memory, &self.nested);
+        self.cache.lookup(walker, &self.paging, gva, access, self.user)
     }
 
     /// Reads `into.len()` bytes from `gva`.
@@ -154,11 +166,10 @@ impl<'a, M: PhysMemory + ?Sized, N: SecondDimension> AddressSpace<'a, M, N> {
         let mut done = 0;
         for piece in into.chunks_mut(STRING_PIECE) {
             let skip = u64::try_from(done).unwrap_or(u64::MAX);
-            let from =
-                page.hpa.checked_add(skip).ok_or_else(|| outside(gva, page.gpa, During::Page))?;
-            self.memory
-                .read(from, piece)
-                .map_err(|_| outside(advance(gva, done), page.gpa, During::Page))?;
+            let hpa = Hpa(page.hpa.0.wrapping_add(skip));
+            let gpa = Gpa(page.gpa.0.wrapping_add(skip));
+            let at = advance(gva, done);
+            self.memory.read(hpa, piece).map_err(|_| outside(at, gpa, During::Page))?;
             if let Some(end) = piece.iter().position(|&byte| byte == 0) {
                 return Ok(Some(done + end));
             }
@@ -331,7 +342,7 @@ mod tests {
         let hole = AddressSpace::new(&memory, GuestPaging::level4(Cr3(0x50_0000)), Direct);
         let failure = hole.read(Gva(0), &mut [0]).unwrap_err();
         let dimension =
-            Dimension::Nested { gpa: crate::Gpa(0x50_0000), during: During::Table { level: 4 } };
+            Dimension::Nested { gpa: Gpa(0x50_0000), during: During::Table { level: 4 } };
         assert_eq!((failure.dimension, failure.reason), (dimension, Reason::OutsideMemory));
     }
 }

@@ -18,6 +18,7 @@ pub struct Ept {
     five_levels: bool,
     mode_based_execute: bool,
     rules: Rules,
+    width: PhysWidth,
 }
 
 /// A value that no VM entry would accept as an EPT pointer (SDM volume 3, "VM-execution control
@@ -64,7 +65,7 @@ impl Ept {
             execute_only: true,
         };
         let root = eptp.0 & bits(51, 12);
-        Ok(Self { root, five_levels, mode_based_execute: false, rules })
+        Ok(Self { root, five_levels, mode_based_execute: false, rules, width })
     }
 
     /// With "mode-based execute control for EPT" (a secondary processor-based VM-execution
@@ -127,8 +128,11 @@ impl SecondDimension for Ept {
     }
 
     fn identity(&self) -> u64 {
-        // The root is a page: its low bits are free for what else decides.
-        self.root | u64::from(self.five_levels) | u64::from(self.mode_based_execute) << 1
+        let features = u64::from(self.five_levels)
+            | u64::from(self.mode_based_execute) << 1
+            | u64::from(self.rules.execute_only) << 2
+            | u64::from(self.rules.reserved_large != 0) << 3;
+        identity(self.root, KIND_EPT, self.width, features)
     }
 }
 
@@ -152,6 +156,7 @@ pub struct Npt {
     root: u64,
     mode: NptMode,
     rules: Rules,
+    width: PhysWidth,
 }
 
 impl Npt {
@@ -171,7 +176,7 @@ impl Npt {
             NptMode::Pae => root.0 & bits(31, 5),
             NptMode::Level4 | NptMode::Level5 => root.0 & bits(51, 12),
         };
-        Self { root, mode, rules }
+        Self { root, mode, rules, width }
     }
 
     /// For a host that runs with EFER.NXE clear: bit 63 is reserved.
@@ -213,14 +218,25 @@ impl SecondDimension for Npt {
     }
 
     fn identity(&self) -> u64 {
-        self.root
-            | match self.mode {
-                NptMode::Bits32 => 0,
-                NptMode::Pae => 1,
-                NptMode::Level4 => 2,
-                NptMode::Level5 => 3,
-            }
+        let mode = match self.mode {
+            NptMode::Bits32 => 0,
+            NptMode::Pae => 1,
+            NptMode::Level4 => 2,
+            NptMode::Level5 => 3,
+        };
+        let no_execute = self.rules.reserved & x86::NO_EXECUTE == 0;
+        identity(self.root, KIND_NPT, self.width, mode | u64::from(no_execute) << 2)
     }
+}
+
+const KIND_EPT: u64 = 1;
+const KIND_NPT: u64 = 2;
+
+/// Root (below bit 52, a multiple of 32) and CPU in one number: features are bits 3:0, the kind
+/// is bits 53:52, the width above.
+#[inline]
+fn identity(root: u64, kind: u64, width: PhysWidth, features: u64) -> u64 {
+    root | features | kind << 52 | u64::from(width.bits()) << 54
 }
 
 /// One walk of nested tables.
