@@ -1,2 +1,44 @@
-//! Task runner.
-fn main() {}
+//! `cargo xtask`: builds what cargo does not, boots guests, runs what needs both.
+//!
+//! Each subcommand is a module of the library with an `Args` and a `run`; this file only lists them.
+#![forbid(unsafe_code)]
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::{demo, deps, header, kmod, test, vm};
+
+/// Task runner of HyperTrace.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// What can be done.
+#[derive(Subcommand)]
+enum Task {
+    /// Boots three guests and runs two scripts over them.
+    Demo(demo::Args),
+    /// Installs the Debian packages that building and testing need.
+    Deps(deps::Args),
+    /// Writes guest-kmod/include/hypertrace_abi.h from the Rust definitions.
+    Header(header::Args),
+    /// Builds the guest kernel module for Debian's cloud kernel.
+    Kmod(kmod::Args),
+    /// Runs all tests: unit, property, golden, and end-to-end on real guests.
+    Test(test::Args),
+    /// Boots, lists and stops guests.
+    Vm(vm::Args),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().task {
+        Task::Demo(args) => demo::run(&args),
+        Task::Deps(args) => deps::run(&args),
+        Task::Header(args) => header::run(&args),
+        Task::Kmod(args) => kmod::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Vm(args) => vm::run(args),
+    }
+}

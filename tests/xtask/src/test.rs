@@ -1,0 +1,64 @@
+//! `cargo xtask test`: all tests, in the order in which a failure is cheapest to find.
+//!
+//! Format and lints, then unit, property and golden tests, then the end-to-end tests on real
+//! guests. Its exit status is the tests' own.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::vm::image::Image;
+use crate::{deps, paths, programs};
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Leaves out the tests that boot guests.
+    #[arg(long)]
+    no_guests: bool,
+    /// Leaves out format and lints.
+    #[arg(long)]
+    no_lints: bool,
+    /// Only end-to-end tests whose name contains this.
+    filter: Option<String>,
+}
+
+/// Runs the tests.
+///
+/// # Errors
+/// If a package is missing and cannot be installed, or anything fails.
+pub fn run(args: &Args) -> Result<()> {
+    deps::ensure()?;
+    if args.filter.is_none() {
+        if !args.no_lints {
+            cargo(&["fmt", "--all", "--check"])?;
+            cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
+        }
+        cargo(&["check", "--package", "host", "--no-default-features"])?;
+        cargo(&["test", "--workspace", "--exclude", "e2e"])?;
+    }
+    if args.no_guests {
+        return Ok(());
+    }
+    println!("building programs, guest module and image for the end-to-end tests");
+    programs::build()?;
+    Image::build()?;
+    let mut words = vec!["test", "--package", "e2e", "--", "--test-threads=1"];
+    words.extend(args.filter.as_deref());
+    cargo(&words)
+}
+
+/// Runs cargo with its output shown.
+fn cargo(words: &[&str]) -> Result<()> {
+    println!("$ cargo {}", words.join(" "));
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(program)
+        .current_dir(paths::root())
+        .args(words)
+        .status()
+        .context("cannot run cargo")?;
+    if !status.success() {
+        bail!("`cargo {}` failed", words.join(" "));
+    }
+    Ok(())
+}
