@@ -1,1 +1,19 @@
-//! See docs/architecture.md.
+//! What every shim shares: the part of HyperTrace that sits in a VM monitor's process.
+//!
+//! ```text
+//!   vCPU threads                                     control thread
+//!   doorbell ─▶ Shim::handle ─┬─ FIRE ─▶ host::Engine ◀─ Open, Load, Enable ─┐
+//!                             │                                              │
+//!                             ├─ POLL ◀── plan: wanted − told ◀── sessions   ├─ sockets of
+//!                             │                                              │  consumers
+//!                             └─ HELLO, PROBES, … ─▶ tables ─▶ GetProbes, … ─┘
+//! ```
+//! A monitor's own crate knows how a doorbell arrives and how guest memory is mapped, and nothing
+//! else: it makes a [`memory::GuestRam`] and calls the dispatcher with the page's address.
+#![forbid(unsafe_code)]
+
+pub mod memory;
+pub mod name;
+pub mod plan;
+pub mod symbols;
+pub mod tables;
