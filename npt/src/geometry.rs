@@ -98,6 +98,8 @@ pub(crate) trait Format {
     /// Permission bits that forbid when set.
     const INVERTED: u64 = 0;
 
+    /// The bit that permits access in user mode; 0 if entries have none.
+    const USER: u64 = x86::USER;
     /// What the manuals call an entry with a reserved bit set.
     const MALFORMED: Reason = Reason::Reserved;
 
@@ -242,6 +244,7 @@ fn ept_misconfigured(entry: u64, page: bool, rules: &Rules) -> bool {
 pub(crate) enum Ept4 {}
 impl Format for Ept4 {
     const LEVELS: &'static [Level] = &[EPT4, EPT3, EPT2, EPT1];
+    const USER: u64 = 0;
     const MALFORMED: Reason = Reason::Misconfigured;
 
     #[inline(always)]
@@ -254,6 +257,7 @@ impl Format for Ept4 {
 pub(crate) enum Ept5 {}
 impl Format for Ept5 {
     const LEVELS: &'static [Level] = &[EPT5, EPT4, EPT3, EPT2, EPT1];
+    const USER: u64 = 0;
     const MALFORMED: Reason = Reason::Misconfigured;
 
     #[inline(always)]

@@ -279,8 +279,7 @@ impl Tables<'_> {
         match stop {
             Stop::Read(failure) => failure,
             Stop::Entry(level, reason) => NestedFailure { level, reason },
-            // EPT has no inverted bit and no user bit; there bit 2 is execution.
-            Stop::Denied(level, lacking) if F::INVERTED != 0 && lacking & x86::USER != 0 => {
+            Stop::Denied(level, lacking) if lacking & F::USER != 0 => {
                 NestedFailure { level, reason: Reason::Supervisor }
             }
             Stop::Denied(level, _) => {
