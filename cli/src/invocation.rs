@@ -1,0 +1,412 @@
+//! `dtrace`'s command line, as dtrace(1) reads it.
+//!
+//! clap splits words into options and their arguments (so `-qn PROG`, `-En PROG` and `-nPROG` all
+//! work); what the letters mean, which may be repeated and in what order programs were given is
+//! decided here. The result is data: nothing has been opened or run.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+/// The usage text, on standard error with status 2.
+pub const USAGE: &str = "\
+Usage: dtrace [-aACeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]] [-I path]
+	[-L path] [-o output] [-p pid] [-s script] [-U name] [-x opt[=val]]
+
+	[-P provider [[ predicate ] action ]]
+	[-m [ provider: ] module [[ predicate ] action ]]
+	[-f [[ provider: ] module: ] func [[ predicate ] action ]]
+	[-n [[[ provider: ] module: ] func: ] name [[ predicate ] action ]]
+	[-i probe-id [[ predicate ] action ]] [ args ... ]
+
+	predicate -> '/' D-expression '/'
+	   action -> '{' D-statements '}'
+
+	-b  set trace buffer size
+	-c  run specified command and exit upon its completion
+	-C  run cpp(1) preprocessor on script files
+	-D  define symbol when invoking preprocessor
+	-e  exit after compiling request but prior to enabling probes
+	-E  trace guests as well: probe descriptions have a target as leading,
+	    fifth field (vm-*:syscall::read:entry)
+	-f  enable or list probes matching the specified function name
+	-F  coalesce trace output by function
+	-h  generate a header file with definitions for static probes
+	-H  print included files when invoking preprocessor
+	-i  enable or list probes matching the specified probe id
+	-I  add include directory to preprocessor search path
+	-l  list probes matching specified criteria
+	-L  add library directory to library search path
+	-m  enable or list probes matching the specified module name
+	-n  enable or list probes matching the specified probe name
+	-o  set output file
+	-p  grab specified process-ID and cache its symbol tables
+	-P  enable or list probes matching the specified provider name
+	-q  set quiet mode (only output explicitly traced data)
+	-s  enable or list probes according to the specified D script
+	-S  print D compiler intermediate code
+	-U  undefine symbol when invoking preprocessor
+	-v  set verbose mode (report stability attributes, arguments)
+	-V  report DTrace API version
+	-w  permit destructive actions
+	-x  enable or modify compiler and tracing options
+	-Z  permit probe descriptions that match zero probes
+";
+
+/// How a program was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgramKind {
+    /// `-P`: a provider.
+    Provider,
+    /// `-m`: a module.
+    Module,
+    /// `-f`: a function.
+    Function,
+    /// `-n`: a name.
+    Name,
+    /// `-i`: a probe's number.
+    Id,
+    /// `-s`: a file.
+    Script,
+}
+
+/// One program, or one probe description to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramArgument {
+    /// Which letter.
+    pub kind: ProgramKind,
+    /// The D text, or the file's name for [`ProgramKind::Script`].
+    pub text: String,
+}
+
+/// What `dtrace` shall do with the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Enable and trace.
+    Trace,
+    /// `-l`.
+    List,
+    /// `-e`: compile only.
+    Compile,
+    /// `-V`.
+    Version,
+}
+
+/// A parsed command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// What to do.
+    pub mode: Mode,
+    /// Programs in the order in which they were given, scripts last as in dtrace(1).
+    pub programs: Vec<ProgramArgument>,
+    /// `$1`, `$2`, …
+    pub arguments: Vec<String>,
+    /// `-E`: five fields, guests too.
+    pub guests: bool,
+    /// `-C`: run scripts through cpp.
+    pub preprocess: bool,
+    /// `-D`, `-U`, `-I`, `-H` as cpp wants them, in order.
+    pub cpp_arguments: Vec<String>,
+    /// `-x`, and the letters that stand for an option (`-b`, `-q`, `-w`, `-F`): name and value.
+    pub options: Vec<(String, Option<String>)>,
+    /// `-S`.
+    pub disassemble: bool,
+    /// `-v`.
+    pub verbose: bool,
+    /// `-Z`.
+    pub allow_no_match: bool,
+    /// `-o`.
+    pub output: Option<String>,
+    /// `-c`, each.
+    pub commands: Vec<String>,
+    /// `-p`, each.
+    pub pids: Vec<u32>,
+}
+
+/// Why a command line was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvocationError {
+    /// A letter that does not exist, or lacks its argument: usage, status 2.
+    #[error("dtrace: {0}\n{USAGE}")]
+    Usage(String),
+    /// A letter whose work is not done yet, or a bad value: status 1.
+    #[error("dtrace: {0}")]
+    Refused(String),
+}
+
+impl InvocationError {
+    /// The status `dtrace` exits with.
+    #[must_use]
+    pub const fn status(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Refused(_) => 1,
+        }
+    }
+}
+
+/// Letters without an argument.
+const FLAGS: &[char] =
+    &['a', 'A', 'B', 'C', 'd', 'e', 'E', 'F', 'G', 'h', 'H', 'l', 'q', 'S', 'v', 'V', 'w', 'Z'];
+
+/// Letters with an argument; all may be repeated.
+const VALUES: &[char] =
+    &['b', 'c', 'D', 'f', 'i', 'I', 'L', 'm', 'n', 'o', 'p', 'P', 's', 'U', 'x', 'X', 'y', 'Y'];
+
+/// Letters that exist in dtrace(1) or HyperTrace and whose work is still to come.
+const LATER: &[(char, &str)] = &[
+    ('a', "anonymous tracing"),
+    ('A', "anonymous tracing"),
+    ('d', "showing the script after its syntactic sugar"),
+    ('G', "generating an ELF file for static probes"),
+    ('h', "generating a header file for static probes"),
+    ('L', "a D library path"),
+    ('y', "re-linking a saved program"),
+    ('Y', "running a saved program"),
+];
+
+/// Letters that name a program.
+const PROGRAMS: &[(char, ProgramKind)] = &[
+    ('P', ProgramKind::Provider),
+    ('m', ProgramKind::Module),
+    ('f', ProgramKind::Function),
+    ('n', ProgramKind::Name),
+    ('i', ProgramKind::Id),
+    ('s', ProgramKind::Script),
+];
+
+/// Reads a command line, without the program's own name.
+///
+/// # Errors
+/// [`InvocationError`], with the text for standard error and the exit status.
+pub fn parse<I>(words: I) -> Result<Invocation, InvocationError>
+where
+    I: IntoIterator,
+    I::Item: Into<std::ffi::OsString> + Clone,
+{
+    let matches = command().try_get_matches_from(words).map_err(|error| usage(&error))?;
+    if let Some((letter, what)) = LATER.iter().find(|(letter, _)| given(&matches, *letter)) {
+        return Err(InvocationError::Refused(format!("-{letter}: {what} is not supported yet")));
+    }
+    let invocation = Invocation {
+        mode: mode(&matches)?,
+        programs: programs(&matches),
+        arguments: values(&matches, "arguments"),
+        guests: flag(&matches, 'E'),
+        preprocess: flag(&matches, 'C'),
+        cpp_arguments: cpp_arguments(&matches),
+        options: options(&matches),
+        disassemble: flag(&matches, 'S'),
+        verbose: flag(&matches, 'v'),
+        allow_no_match: flag(&matches, 'Z'),
+        output: values(&matches, "o").pop(),
+        commands: values(&matches, "c"),
+        pids: pids(&matches)?,
+    };
+    let needs_program = matches!(invocation.mode, Mode::Trace | Mode::Compile);
+    if needs_program && invocation.programs.is_empty() {
+        return Err(InvocationError::Usage("no probes specified".to_owned()));
+    }
+    Ok(invocation)
+}
+
+fn command() -> Command {
+    let name = |letter: &char| letter.to_string();
+    let flags = FLAGS.iter().map(|c| Arg::new(name(c)).short(*c).action(ArgAction::Count));
+    let values = VALUES.iter().map(|c| {
+        Arg::new(name(c)).short(*c).action(ArgAction::Append).allow_hyphen_values(true).num_args(1)
+    });
+    Command::new("dtrace")
+        .no_binary_name(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(flags)
+        .args(values)
+        .arg(Arg::new("help").long("help").action(ArgAction::Help))
+        .arg(Arg::new("arguments").num_args(0..).action(ArgAction::Append))
+        .override_help(USAGE)
+}
+
+fn usage(error: &clap::Error) -> InvocationError {
+    let word = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) => word.clone(),
+        Some(ContextValue::Strings(words)) => words.join(" "),
+        _ => String::new(),
+    };
+    let letter = word.trim_start_matches('-').chars().next().unwrap_or('?');
+    InvocationError::Usage(match error.kind() {
+        ErrorKind::DisplayHelp => String::new(),
+        ErrorKind::InvalidValue | ErrorKind::WrongNumberOfValues | ErrorKind::TooFewValues => {
+            format!("option requires an argument -- {letter}")
+        }
+        _ => format!("illegal option -- {letter}"),
+    })
+}
+
+fn flag(matches: &ArgMatches, letter: char) -> bool {
+    matches.get_count(&letter.to_string()) > 0
+}
+
+fn given(matches: &ArgMatches, letter: char) -> bool {
+    if FLAGS.contains(&letter) {
+        flag(matches, letter)
+    } else {
+        !values(matches, &letter.to_string()).is_empty()
+    }
+}
+
+fn values(matches: &ArgMatches, id: &str) -> Vec<String> {
+    matches.get_many::<String>(id).map(|all| all.cloned().collect()).unwrap_or_default()
+}
+
+/// Values of several letters, each with its place on the command line.
+fn placed<'a>(
+    matches: &'a ArgMatches,
+    letters: impl Iterator<Item = char> + 'a,
+) -> Vec<(usize, char, String)> {
+    let mut all: Vec<_> = letters
+        .flat_map(|letter| {
+            let id = letter.to_string();
+            let places = matches.indices_of(&id).map(Iterator::collect::<Vec<_>>);
+            let places = places.unwrap_or_default().into_iter();
+            places.zip(values(matches, &id)).map(move |(place, value)| (place, letter, value))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+fn mode(matches: &ArgMatches) -> Result<Mode, InvocationError> {
+    match (flag(matches, 'l'), flag(matches, 'e'), flag(matches, 'V')) {
+        (_, _, true) => Ok(Mode::Version),
+        (true, true, _) => {
+            Err(InvocationError::Usage("only one of -l and -e may be specified".to_owned()))
+        }
+        (true, false, _) => Ok(Mode::List),
+        (false, true, _) => Ok(Mode::Compile),
+        (false, false, _) => Ok(Mode::Trace),
+    }
+}
+
+fn programs(matches: &ArgMatches) -> Vec<ProgramArgument> {
+    let kind = |letter: char| PROGRAMS.iter().find(|(c, _)| *c == letter).map(|(_, kind)| *kind);
+    let mut programs: Vec<ProgramArgument> = placed(matches, PROGRAMS.iter().map(|(c, _)| *c))
+        .into_iter()
+        .filter_map(|(_, letter, text)| Some(ProgramArgument { kind: kind(letter)?, text }))
+        .collect();
+    // A stable sort: dtrace(1) compiles scripts before what the command line spells out.
+    programs.sort_by_key(|program| program.kind != ProgramKind::Script);
+    programs
+}
+
+fn cpp_arguments(matches: &ArgMatches) -> Vec<String> {
+    let mut words: Vec<String> = placed(matches, "DUI".chars())
+        .into_iter()
+        .map(|(_, letter, value)| format!("-{letter}{value}"))
+        .collect();
+    if flag(matches, 'H') {
+        words.push("-H".to_owned());
+    }
+    words
+}
+
+fn options(matches: &ArgMatches) -> Vec<(String, Option<String>)> {
+    let mut options = Vec::new();
+    for (_, letter, value) in placed(matches, "bx".chars()) {
+        options.push(match (letter, value.split_once('=')) {
+            ('b', _) => ("bufsize".to_owned(), Some(value)),
+            (_, Some((name, value))) => (name.to_owned(), Some(value.to_owned())),
+            (_, None) => (value, None),
+        });
+    }
+    for (letter, name) in [('q', "quiet"), ('w', "destructive"), ('F', "flowindent")] {
+        if flag(matches, letter) {
+            options.push((name.to_owned(), None));
+        }
+    }
+    options
+}
+
+fn pids(matches: &ArgMatches) -> Result<Vec<u32>, InvocationError> {
+    let parse = |text: String| {
+        text.parse().map_err(|_| InvocationError::Refused(format!("invalid pid: {text}")))
+    };
+    values(matches, "p").into_iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Invocation, InvocationError, Mode, ProgramKind, parse};
+
+    fn ok(words: &[&str]) -> Invocation {
+        parse(words.iter().copied()).unwrap()
+    }
+
+    #[test]
+    fn letters_group_as_with_getopt() {
+        let invocation = ok(&["-x", "quiet", "-En", "vm-*:::x"]);
+        assert!(invocation.guests);
+        assert_eq!(invocation.options, [("quiet".to_owned(), None)]);
+        assert_eq!(invocation.programs[0].text, "vm-*:::x");
+        assert_eq!(ok(&["-qnBEGIN"]).programs[0].text, "BEGIN");
+    }
+
+    #[test]
+    fn programs_keep_their_order_with_scripts_first() {
+        let kinds = |words: &[&str]| -> Vec<_> {
+            ok(words).programs.into_iter().map(|program| program.kind).collect()
+        };
+        assert_eq!(
+            kinds(&["-n", "a", "-s", "f", "-P", "b"]),
+            [ProgramKind::Script, ProgramKind::Name, ProgramKind::Provider]
+        );
+    }
+
+    #[test]
+    fn words_after_the_options_are_the_scripts_arguments() {
+        assert_eq!(ok(&["-n", "BEGIN", "7", "x y"]).arguments, ["7", "x y"]);
+    }
+
+    #[test]
+    fn a_bad_letter_is_a_usage_error_with_status_2() {
+        let error = parse(["-j"]).unwrap_err();
+        assert_eq!(error.status(), 2);
+        assert!(error.to_string().starts_with("dtrace: illegal option -- j\nUsage: dtrace"));
+    }
+
+    #[test]
+    fn a_letter_without_its_argument_is_a_usage_error() {
+        let error = parse(["-n"]).unwrap_err();
+        assert!(error.to_string().contains("option requires an argument -- n"), "{error}");
+        assert_eq!(error.status(), 2);
+    }
+
+    #[test]
+    fn letters_whose_work_is_to_come_say_so() {
+        let error = parse(["-G", "-n", "BEGIN"]).unwrap_err();
+        assert!(
+            matches!(&error, InvocationError::Refused(text) if text.contains("not supported yet"))
+        );
+        assert_eq!(error.status(), 1);
+    }
+
+    #[test]
+    fn no_program_is_a_usage_error_unless_listing() {
+        assert_eq!(parse(["-q"]).unwrap_err().status(), 2);
+        assert_eq!(ok(&["-l"]).mode, Mode::List);
+        assert_eq!(ok(&["-V"]).mode, Mode::Version);
+    }
+
+    #[test]
+    fn bufsize_and_its_letter_are_one_option() {
+        let option = |words: &[&str]| ok(words).options;
+        assert_eq!(
+            option(&["-b", "1m", "-n", "BEGIN"]),
+            option(&["-x", "bufsize=1m", "-n", "BEGIN"])
+        );
+    }
+
+    #[test]
+    fn a_program_may_begin_with_a_dash() {
+        assert_eq!(ok(&["-n", "-x"]).programs[0].text, "-x");
+    }
+}
