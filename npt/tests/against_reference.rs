@@ -34,7 +34,7 @@ impl Random {
         self.below(n) == 0
     }
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+        from[usize::try_from(self.below(from.len() as u64)).expect("sound by construction")]
     }
 }
 
@@ -61,11 +61,11 @@ enum Kind {
 
 impl Tables {
     fn at(&self, at: u64) -> Option<u64> {
-        if at % 8 != 0 || at >= self.pages * 4096 {
+        if !at.is_multiple_of(8) || at >= self.pages * 4096 {
             return None;
         }
         let mut random = Random(self.seed ^ at.wrapping_mul(0x2545_f491_4f6c_dd1d));
-        let nested = (at >> 12) % 2 == 0;
+        let nested = (at >> 12).is_multiple_of(2);
         let kind = if nested { self.nested } else { self.guest };
         Some(match kind {
             Kind::Ept => self.ept(&mut random),
@@ -125,7 +125,7 @@ impl PhysMemory for Tables {
     fn read(&self, at: Hpa, into: &mut [u8]) -> Result<(), Outside> {
         for (n, byte) in (at.0..).zip(into) {
             let word = self.at(n / 8 * 8).ok_or(Outside)?.to_le_bytes();
-            *byte = word[usize::try_from(n % 8).unwrap()];
+            *byte = word[usize::try_from(n % 8).expect("sound by construction")];
         }
         Ok(())
     }
@@ -164,7 +164,7 @@ fn slots(random: &mut Random) -> Vec<Slot> {
 
 fn nested_spec(random: &mut Random, pages: u64) -> NestedSpec {
     let width = random.pick(&[52, 46, 40, 36]);
-    let root = random.below(pages) / 2 * 2 << 12;
+    let root = (random.below(pages) / 2 * 2) << 12;
     match random.below(4) {
         0 => NestedSpec::Direct,
         1 => NestedSpec::Slots(slots(random)),
@@ -239,7 +239,7 @@ fn paging(guest: &GuestSpec) -> GuestPaging {
     cr4.set(Cr4Flags::PAGE_SIZE_EXTENSION, guest.pse);
     efer.set(EferFlags::LONG_MODE_ACTIVE, long);
     efer.set(EferFlags::NO_EXECUTE_ENABLE, guest.nx);
-    let width = PhysWidth::new(guest.width).unwrap();
+    let width = PhysWidth::new(guest.width).expect("sound by construction");
     let paging = GuestPaging::from_registers(cr0, Cr3(guest.cr3), cr4, efer, width);
     assert_eq!(paging.mode(), guest.mode);
     if guest.gib1 { paging } else { paging.without_gib1() }
@@ -248,10 +248,13 @@ fn paging(guest: &GuestSpec) -> GuestPaging {
 fn second(spec: &NestedSpec) -> Nested<'_> {
     match *spec {
         NestedSpec::Direct => Nested::Direct,
-        NestedSpec::Slots(ref slots) => Nested::Slots(Slots::new(slots).unwrap()),
+        NestedSpec::Slots(ref slots) => {
+            Nested::Slots(Slots::new(slots).expect("sound by construction"))
+        }
         NestedSpec::Ept { root, levels, width, mode_based, execute_only, gib1 } => {
             let eptp = Eptp(root | u64::from(levels - 1) << 3 | 6);
-            let mut ept = Ept::decode(eptp, PhysWidth::new(width).unwrap()).unwrap();
+            let mut ept = Ept::decode(eptp, PhysWidth::new(width).expect("sound by construction"))
+                .expect("sound by construction");
             if mode_based {
                 ept = ept.with_mode_based_execute();
             }
@@ -264,7 +267,11 @@ fn second(spec: &NestedSpec) -> Nested<'_> {
             Nested::Ept(ept)
         }
         NestedSpec::Npt { root, mode, width, nx } => {
-            let npt = Npt::new(NestedCr3(root), mode, PhysWidth::new(width).unwrap());
+            let npt = Npt::new(
+                NestedCr3(root),
+                mode,
+                PhysWidth::new(width).expect("sound by construction"),
+            );
             Nested::Npt(if nx { npt } else { npt.without_no_execute() })
         }
     }
@@ -466,9 +473,9 @@ fn a_passive_reader_needs_no_write_permission_on_tables() {
     page[0x7000 / 8] = 0xb5;
     let memory: Vec<_> = page.into_iter().map(std::sync::atomic::AtomicU64::new).collect();
     let memory = npt::Words::new(Hpa(0), &memory);
-    let ept = Ept::decode(Eptp(0x5e), PhysWidth::MAX).unwrap();
+    let ept = Ept::decode(Eptp(0x5e), PhysWidth::MAX).expect("sound by construction");
     let space = AddressSpace::new(&memory, GuestPaging::level4(Cr3(0x1000)), ept);
-    let found = space.translate(Gva(8), Access::Read).unwrap();
+    let found = space.translate(Gva(8), Access::Read).expect("sound by construction");
     assert_eq!((found.hpa, found.nested_page), (Hpa(0x5008), Some(PageSize::Mib2)));
     assert!(!found.rights.contains(Rights::WRITE));
     let failure = space.translate(Gva(8), Access::Write).unwrap_err();

@@ -260,7 +260,8 @@ fn ept(memory: Memory<'_>, spec: &NestedSpec, gpa: u64, wanted: (Access, bool)) 
         if !(r || w || x || (mode_based && xu)) {
             return Err((level, Reason::NotPresent));
         }
-        let mut bad = (w && !r) || (!r && !execute_only);
+        let mut bad = w && !r;
+        bad |= !r && !execute_only;
         bad |= width < 52 && any_bit(entry, u32::from(width), 51);
         bad |= page.is_some() && [2, 3, 7].contains(&((entry / 8) % 8));
         bad |= page == Some(PageSize::Mib2) && any_bit(entry, 12, 20);
