@@ -12,8 +12,8 @@ use crate::{deps, kmod, paths, run};
 
 /// Kernel modules every guest loads, in an order that satisfies their dependencies.
 const MODULES: &[&str] = &[
-    "drivers/virtio/virtio.ko",
     "drivers/virtio/virtio_ring.ko",
+    "drivers/virtio/virtio.ko",
     "drivers/virtio/virtio_pci_modern_dev.ko",
     "drivers/virtio/virtio_pci_legacy_dev.ko",
     "drivers/virtio/virtio_pci.ko",
