@@ -17,9 +17,11 @@
 
 extern crate alloc;
 
+pub mod arena;
 pub mod clock;
 pub mod context;
 #[cfg(feature = "std")]
 pub mod control;
+pub mod ecb;
 pub mod ids;
 mod num;

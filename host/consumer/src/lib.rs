@@ -1,1 +1,5 @@
-//! See docs/architecture.md.
+//! Reading a session: machines, arenas, and what a user sees of them.
+#![deny(unsafe_code)]
+
+pub mod format;
+pub mod glob;
