@@ -14,9 +14,22 @@ extern crate alloc;
 #[cfg(feature = "alloc")]
 pub mod build;
 #[cfg(feature = "alloc")]
+mod decode;
+#[cfg(feature = "alloc")]
 pub mod difo;
 pub mod env;
+#[cfg(feature = "alloc")]
+pub mod interp;
+#[cfg(test)]
+mod mock;
 pub mod number;
 pub mod opcode;
 #[cfg(feature = "alloc")]
 pub mod program;
+pub mod string;
+mod subr;
+#[cfg(feature = "alloc")]
+pub mod verify;
+
+#[cfg(feature = "alloc")]
+pub use decode::{Shape, VerifiedDifo};

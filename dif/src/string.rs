@@ -1,0 +1,287 @@
+//! Strings in tracer and machine memory, a block at a time.
+//!
+//! A D string ends at its NUL or at the session's `strsize`, whichever comes first. Tracer memory
+//! is searched where it lies. Machine memory is read in blocks that end at a multiple of
+//! [`BLOCK`], so that no block crosses a page: a string that ends just before an unmapped page
+//! can be read.
+
+use crate::env::{Env, Fault, FaultKind};
+
+/// Bytes fetched from machine memory at once.
+pub const BLOCK: usize = 256;
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// Where the first NUL is.
+#[must_use]
+pub fn find_nul(bytes: &[u8]) -> Option<usize> {
+    let (strides, rest) = bytes.as_chunks::<32>();
+    let mut at = 0;
+    for stride in strides {
+        // Without an early exit the compiler turns this into a few vector instructions.
+        if stride.iter().fold(false, |found, byte| found | (*byte == 0)) {
+            return find_nul_in_words(stride).map(|offset| at + offset);
+        }
+        at += 32;
+    }
+    find_nul_in_words(rest).map(|offset| at + offset)
+}
+
+/// As [`find_nul`], eight bytes at a time: a byte is zero where subtracting one borrows.
+fn find_nul_in_words(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut at = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let zeros = word.wrapping_sub(ONES) & !word & HIGHS;
+        if zeros != 0 {
+            return usize::try_from(zeros.trailing_zeros() / 8).ok().map(|offset| at + offset);
+        }
+        at += 8;
+    }
+    rest.iter().position(|byte| *byte == 0).map(|offset| at + offset)
+}
+
+/// How much to read at `addr` so that the block ends where a block ends.
+fn block_at(addr: u64, wanted: usize) -> usize {
+    let [low, ..] = addr.to_le_bytes(); // addr modulo BLOCK, which is 256
+    wanted.min(BLOCK - usize::from(low))
+}
+
+pub(crate) fn offset(addr: u64, by: usize) -> u64 {
+    addr.wrapping_add(u64::try_from(by).unwrap_or(u64::MAX))
+}
+
+/// The length of the string at `addr`, without its NUL, at most `limit`.
+///
+/// # Errors
+/// [`FaultKind::BadAddr`] if it runs into memory that cannot be read.
+///
+/// # Context
+/// Firing path: at most `limit` bytes are read.
+pub fn length<E: Env + ?Sized>(env: &mut E, addr: u64, limit: usize) -> Result<usize, Fault> {
+    if let Some(bytes) = env.tracer_prefix(addr, limit) {
+        return match find_nul(bytes) {
+            Some(found) => Ok(found),
+            None if bytes.len() >= limit => Ok(limit),
+            None => Err(Fault::at(FaultKind::BadAddr, offset(addr, bytes.len()))),
+        };
+    }
+    let mut buffer = [0_u8; BLOCK];
+    let mut done = 0;
+    while done < limit {
+        let at = offset(addr, done);
+        let block = buffer.get_mut(..block_at(at, limit - done)).unwrap_or_default();
+        env.read(at, block)?;
+        if let Some(found) = find_nul(block) {
+            return Ok(done + found);
+        }
+        done += block.len();
+    }
+    Ok(limit)
+}
+
+/// Which address space a string is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// Tracer memory or the machine's kernel.
+    Kernel,
+    /// The traced process.
+    User,
+}
+
+fn read_from<E: Env + ?Sized>(
+    env: &mut E,
+    space: Space,
+    addr: u64,
+    buf: &mut [u8],
+) -> Result<(), Fault> {
+    match space {
+        Space::Kernel => env.read(addr, buf),
+        Space::User => env.read_user(addr, buf),
+    }
+}
+
+/// Copies the string at `addr` into `dst` and terminates it; returns its length. A string that
+/// does not fit is cut.
+///
+/// # Errors
+/// [`FaultKind::BadAddr`] if it runs into memory that cannot be read.
+///
+/// # Context
+/// Firing path: what an engine records a string with.
+pub fn read<E: Env + ?Sized>(env: &mut E, addr: u64, dst: &mut [u8]) -> Result<usize, Fault> {
+    let Some(limit) = dst.len().checked_sub(1) else {
+        return Ok(0);
+    };
+    if let Some(bytes) = env.tracer_prefix(addr, limit) {
+        let found = find_nul(bytes);
+        if found.is_none() && bytes.len() < limit {
+            return Err(Fault::at(FaultKind::BadAddr, offset(addr, bytes.len())));
+        }
+        let len = found.unwrap_or(limit);
+        if let (Some(to), Some(from)) = (dst.get_mut(..len), bytes.get(..len)) {
+            to.copy_from_slice(from);
+        }
+        terminate(dst, len);
+        return Ok(len);
+    }
+    let mut done = 0;
+    while done < limit {
+        let at = offset(addr, done);
+        let end = done + block_at(at, limit - done);
+        let block = dst.get_mut(done..end).unwrap_or_default();
+        env.read(at, block)?;
+        if let Some(found) = find_nul(block) {
+            return Ok(done + found); // the NUL came along
+        }
+        done = end;
+    }
+    terminate(dst, limit);
+    Ok(limit)
+}
+
+fn terminate(dst: &mut [u8], len: usize) {
+    if let Some(nul) = dst.get_mut(len) {
+        *nul = 0;
+    }
+}
+
+/// Copies the string at `addr` to writable tracer memory at `to`, without its NUL, at most
+/// `limit` bytes; returns how many.
+pub(crate) fn copy<E: Env + ?Sized>(
+    env: &mut E,
+    space: Space,
+    addr: u64,
+    to: u64,
+    limit: usize,
+) -> Result<usize, Fault> {
+    let mut buffer = [0_u8; BLOCK];
+    let mut done = 0;
+    while done < limit {
+        let at = offset(addr, done);
+        let (bytes, ended) = if space == Space::Kernel
+            && let Some(bytes) = env.tracer_prefix(at, BLOCK.min(limit - done))
+        {
+            let found = find_nul(bytes);
+            let len = found.unwrap_or(bytes.len());
+            let part = buffer.get_mut(..len).unwrap_or_default();
+            part.copy_from_slice(bytes.get(..len).unwrap_or_default());
+            (&*part, found.is_some())
+        } else {
+            let block = buffer.get_mut(..block_at(at, limit - done)).unwrap_or_default();
+            read_from(env, space, at, block)?;
+            let found = find_nul(block);
+            let len = found.unwrap_or(block.len());
+            (block.get(..len).unwrap_or_default(), found.is_some())
+        };
+        env.store(offset(to, done), bytes)?;
+        done += bytes.len();
+        if ended {
+            break;
+        }
+    }
+    Ok(done)
+}
+
+/// Copies `len` bytes to writable tracer memory at `to`. Ranges may overlap.
+pub(crate) fn copy_bytes<E: Env + ?Sized>(
+    env: &mut E,
+    space: Space,
+    from: u64,
+    to: u64,
+    len: usize,
+) -> Result<(), Fault> {
+    let mut buffer = [0_u8; BLOCK];
+    // With the target behind the source, blocks go from the last to the first.
+    let backwards = to.wrapping_sub(from) < u64::try_from(len).unwrap_or(u64::MAX);
+    let mut done = 0;
+    while done < len {
+        let size = BLOCK.min(len - done);
+        let at = if backwards { len - done - size } else { done };
+        let block = buffer.get_mut(..size).unwrap_or_default();
+        read_from(env, space, offset(from, at), block)?;
+        env.store(offset(to, at), block)?;
+        done += size;
+    }
+    Ok(())
+}
+
+/// A string that lies in tracer memory, so that it can be looked at as a slice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text {
+    /// Where it was found.
+    pub(crate) addr: u64,
+    /// Where it lies in tracer memory: there, or in scratch.
+    pub(crate) local: u64,
+    /// Bytes without the NUL.
+    pub(crate) len: usize,
+}
+
+impl Text {
+    /// Fetches the string at `addr`; one in machine memory is copied to scratch first.
+    pub(crate) fn fetch<E: Env + ?Sized>(env: &mut E, addr: u64) -> Result<Self, Fault> {
+        let limit = env.strsize();
+        if env.tracer_prefix(addr, limit).is_some() {
+            return Ok(Self { addr, local: addr, len: length(env, addr, limit)? });
+        }
+        let local = env.alloca(u64::try_from(limit).unwrap_or(u64::MAX), 1)?;
+        let len = copy(env, Space::Kernel, addr, local, limit)?;
+        Ok(Self { addr, local, len })
+    }
+
+    pub(crate) fn bytes<'e, E: Env + ?Sized>(&self, env: &'e E) -> Result<&'e [u8], Fault> {
+        if self.len == 0 {
+            return Ok(&[]);
+        }
+        env.tracer(self.local, self.len).ok_or(Fault::at(FaultKind::BadAddr, self.local))
+    }
+}
+
+/// Compares two strings of at most `limit` bytes, as `strncmp` does.
+pub(crate) fn compare<E: Env + ?Sized>(
+    env: &mut E,
+    a: u64,
+    b: u64,
+) -> Result<core::cmp::Ordering, Fault> {
+    if a == b {
+        return Ok(core::cmp::Ordering::Equal);
+    }
+    let mark = env.scratch_mark();
+    let result = compare_texts(env, a, b);
+    env.scratch_release(mark);
+    result
+}
+
+fn compare_texts<E: Env + ?Sized>(
+    env: &mut E,
+    a: u64,
+    b: u64,
+) -> Result<core::cmp::Ordering, Fault> {
+    let (a, b) = (Text::fetch(env, a)?, Text::fetch(env, b)?);
+    Ok(a.bytes(env)?.cmp(b.bytes(env)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The chunked search finds what a byte-by-byte search finds, at any length.
+        #[test]
+        fn find_nul_agrees_with_a_plain_search(bytes in proptest::collection::vec(
+            prop_oneof![8 => 1_u8..=255, 1 => Just(0_u8), 2 => Just(0x80_u8)], 0..200)) {
+            prop_assert_eq!(find_nul(&bytes), bytes.iter().position(|byte| *byte == 0));
+        }
+    }
+
+    /// No block reaches over a 256-byte boundary, so none reaches over a page's end.
+    #[test]
+    fn blocks_end_where_pages_can() {
+        assert_eq!(block_at(0x1000, 1000), 256);
+        assert_eq!(block_at(0x10ff, 1000), 1);
+        assert_eq!(block_at(0x1080, 5), 5);
+    }
+}
