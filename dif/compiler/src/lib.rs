@@ -5,11 +5,21 @@
 
 pub mod ast;
 pub mod compiled;
+mod declare;
 pub mod error;
 mod errtag;
 pub mod format;
+mod lexer;
+pub mod macros;
+pub mod parser;
+mod pragma;
 mod preprocess;
+pub mod pspec;
 pub mod source;
+#[cfg(test)]
+mod testworld;
+mod token;
+pub mod types;
 pub mod world;
 pub use compiled::Compiled;
 pub use error::{Error, ErrorTag};

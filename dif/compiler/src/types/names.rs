@@ -1,0 +1,186 @@
+//! Types known without a container, lookup by name, and types put into words.
+
+use std::rc::Rc;
+
+use super::{IntType, Tag, Type, TypeId, Types, btf};
+
+impl TypeId {
+    /// `void`
+    pub const VOID: Self = Self(0);
+    /// D's `string`
+    pub const STRING: Self = Self(1);
+    /// `char`
+    pub const CHAR: Self = Self(2);
+    /// `signed char`
+    pub const SCHAR: Self = Self(3);
+    /// `unsigned char`
+    pub const UCHAR: Self = Self(4);
+    /// `short`
+    pub const SHORT: Self = Self(5);
+    /// `unsigned short`
+    pub const USHORT: Self = Self(6);
+    /// `int`
+    pub const INT: Self = Self(7);
+    /// `unsigned int`
+    pub const UINT: Self = Self(8);
+    /// `long`
+    pub const LONG: Self = Self(9);
+    /// `unsigned long`
+    pub const ULONG: Self = Self(10);
+    /// `long long`
+    pub const LONGLONG: Self = Self(11);
+    /// `unsigned long long`
+    pub const ULONGLONG: Self = Self(12);
+    /// `float`
+    pub const FLOAT: Self = Self(13);
+    /// `double`
+    pub const DOUBLE: Self = Self(14);
+    /// `long double`
+    pub const LDOUBLE: Self = Self(15);
+}
+
+/// C's integers in the order of their numbers from [`TypeId::CHAR`] on: name, bytes, sign.
+const INTS: [(&str, u32, bool); 11] = [
+    ("char", 1, true),
+    ("signed char", 1, true),
+    ("unsigned char", 1, false),
+    ("short", 2, true),
+    ("unsigned short", 2, false),
+    ("int", 4, true),
+    ("unsigned int", 4, false),
+    ("long", 8, true),
+    ("unsigned long", 8, false),
+    ("long long", 8, true),
+    ("unsigned long long", 8, false),
+];
+
+const FLOATS: [(&str, u32); 3] = [("float", 4), ("double", 8), ("long double", 16)];
+
+/// Names that D knows on every machine.
+const TYPEDEFS: [(&str, TypeId); 31] = [
+    ("int8_t", TypeId::SCHAR),
+    ("int16_t", TypeId::SHORT),
+    ("int32_t", TypeId::INT),
+    ("int64_t", TypeId::LONG),
+    ("intptr_t", TypeId::LONG),
+    ("uint8_t", TypeId::UCHAR),
+    ("uint16_t", TypeId::USHORT),
+    ("uint32_t", TypeId::UINT),
+    ("uint64_t", TypeId::ULONG),
+    ("uintptr_t", TypeId::ULONG),
+    ("uchar_t", TypeId::UCHAR),
+    ("ushort_t", TypeId::USHORT),
+    ("uint_t", TypeId::UINT),
+    ("ulong_t", TypeId::ULONG),
+    ("u_char", TypeId::UCHAR),
+    ("u_short", TypeId::USHORT),
+    ("u_int", TypeId::UINT),
+    ("u_long", TypeId::ULONG),
+    ("longlong_t", TypeId::LONGLONG),
+    ("u_longlong_t", TypeId::ULONGLONG),
+    ("int64", TypeId::LONG),
+    ("uint64", TypeId::ULONG),
+    ("size_t", TypeId::ULONG),
+    ("ssize_t", TypeId::LONG),
+    ("ptrdiff_t", TypeId::LONG),
+    ("off_t", TypeId::LONG),
+    ("pid_t", TypeId::INT),
+    ("uid_t", TypeId::UINT),
+    ("gid_t", TypeId::UINT),
+    ("hrtime_t", TypeId::LONG),
+    ("caddr_t", TypeId::ULONG),
+];
+
+/// Enters the types above; the table must be empty.
+pub(super) fn install(types: &mut Types<'_>) {
+    types.add(Type::Void);
+    types.add(Type::String);
+    for (name, size, signed) in INTS {
+        let is_char = size == 1;
+        types.add(Type::Int(IntType { name: name.into(), size, signed, is_char, bits: None }));
+    }
+    for (name, size) in FLOATS {
+        types.add(Type::Float { name: name.into(), size });
+    }
+    for (name, target) in TYPEDEFS {
+        let target = if name == "caddr_t" { types.pointer(TypeId::CHAR, false) } else { target };
+        types.add_typedef(name, target);
+    }
+}
+
+impl Types<'_> {
+    /// Enters a typedef and returns its number.
+    pub fn add_typedef(&mut self, name: &str, target: TypeId) -> TypeId {
+        let name: Rc<str> = name.into();
+        let id = self.add(Type::Typedef { name: Rc::clone(&name), target });
+        self.typedefs.insert(name, id);
+        id
+    }
+
+    /// Enters a struct's, union's or enumeration's tag.
+    pub fn add_tag(&mut self, tag: Tag, name: &str, id: TypeId) {
+        self.tags.insert((tag, name.into()), id);
+    }
+
+    /// The type a typedef names: the script's or D's own, else the kernel's. C's base types are
+    /// found by their BTF names too.
+    pub fn typedef(&mut self, name: &str) -> Option<TypeId> {
+        if let Some(known) = self.typedefs.get(name) {
+            return Some(*known);
+        }
+        let id = self.find_foreign(&[btf::kind::TYPEDEF, btf::kind::INT], name)?;
+        self.typedefs.insert(name.into(), id);
+        Some(id)
+    }
+
+    /// The type a tag names: the script's, else the kernel's; a definition before a declaration.
+    pub fn tag(&mut self, tag: Tag, name: &str) -> Option<TypeId> {
+        if let Some(known) = self.tags.get(&(tag, Rc::from(name))) {
+            return Some(*known);
+        }
+        let kinds: &[u8] = match tag {
+            Tag::Struct => &[btf::kind::STRUCT],
+            Tag::Union => &[btf::kind::UNION],
+            Tag::Enum => &[btf::kind::ENUM, btf::kind::ENUM64],
+        };
+        let id = self.find_foreign(kinds, name)?;
+        self.tags.insert((tag, name.into()), id);
+        Some(id)
+    }
+
+    /// A type in C's words: `struct task_struct *`.
+    pub fn name(&mut self, id: TypeId) -> String {
+        self.name_within(id, 16)
+    }
+
+    fn name_within(&mut self, id: TypeId, depth: u32) -> String {
+        let Some(depth) = depth.checked_sub(1) else { return "…".into() };
+        match self.get(id) {
+            Type::Void => "void".into(),
+            Type::String => "string".into(),
+            Type::Int(int) => int.name.to_string(),
+            Type::Float { name, .. } | Type::Typedef { name, .. } => name.to_string(),
+            Type::Pointer { target, user } => {
+                let lead = if user { "userland " } else { "" };
+                let target = self.name_within(target, depth);
+                let space = if target.ends_with('*') { "" } else { " " };
+                format!("{lead}{target}{space}*")
+            }
+            Type::Array { element, count } => {
+                format!("{}[{count}]", self.name_within(element, depth))
+            }
+            Type::Compound(compound) => tagged(compound.tag, &compound.name),
+            Type::Enum(body) => tagged(Tag::Enum, &body.name),
+            Type::Forward { tag, name } => tagged(tag, &name),
+            Type::Qualified { qualifier, target } => {
+                format!("{qualifier} {}", self.name_within(target, depth))
+            }
+            Type::Function { result } => format!("{} ()", self.name_within(result, depth)),
+        }
+    }
+}
+
+fn tagged(tag: Tag, name: &str) -> String {
+    let name = if name.is_empty() { "(anon)" } else { name };
+    format!("{} {name}", tag.keyword())
+}
