@@ -35,7 +35,7 @@ impl Machine {
             machine.set(page << 12, ((page + 1) << 12) | 7);
         }
         for table in [11_u64, 12] {
-            for page in 0..u64::try_from(PAGES).unwrap() {
+            for page in 0..u64::try_from(PAGES).expect("small numbers") {
                 machine.set((table << 12) + page * 8, (page << 12) | 0x37);
             }
         }
@@ -44,7 +44,7 @@ impl Machine {
     }
 
     fn word(&self, at: u64) -> &AtomicU64 {
-        &self.words[usize::try_from(at / 8).unwrap()]
+        &self.words[usize::try_from(at / 8).expect("small numbers")]
     }
 
     fn set(&self, at: u64, value: u64) {
@@ -65,15 +65,15 @@ impl Machine {
             self.set((frame << 12) + word * 8, round);
         }
         if nested {
-            let (table, other) = if round % 2 == 0 { (11, 12) } else { (12, 11) };
-            if round % 3 == 0 {
+            let (table, other) = if round.is_multiple_of(2) { (11, 12) } else { (12, 11) };
+            if round.is_multiple_of(3) {
                 self.set((table << 12) + FIRST_FRAME * 8, (frame << 12) | 0x37);
                 self.set(10 << 12, (table << 12) | 7);
             } else {
                 self.set((other << 12) + FIRST_FRAME * 8, (frame << 12) | 0x37);
                 self.set((table << 12) + FIRST_FRAME * 8, (frame << 12) | 0x37);
             }
-        } else if round % 3 == 0 {
+        } else if round.is_multiple_of(3) {
             let table = 4 + (round / 3) % 2;
             self.set(table << 12, (frame << 12) | 7);
             self.set(3 << 12, (table << 12) | 7);
@@ -153,7 +153,7 @@ fn rubbish_under_a_reader_does_no_harm() {
                 noise ^= noise << 13;
                 noise ^= noise >> 7;
                 noise ^= noise << 17;
-                let at = (noise >> 8) % (13 << 12) & !7;
+                let at = ((noise >> 8) % (13 << 12)) & !7;
                 // Mostly entries that lead on, with a few odd bits.
                 machine.set(at, ((noise >> 32) % 80) << 12 | 7 | (noise & (noise >> 24) & 0xff8));
             }
