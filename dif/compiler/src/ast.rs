@@ -21,7 +21,7 @@ use crate::source::Span;
 
 /// The deepest tree that the parser makes: expressions, statements, declarators and structs within
 /// one another.
-pub const MAX_DEPTH: u16 = 1000;
+pub const MAX_DEPTH: u16 = 400;
 
 /// A name with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,21 @@ pub enum Item {
     Clause(Clause),
     /// `#pragma D option quiet`
     Pragma(Pragma),
+}
+
+impl Item {
+    /// Where it stands.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        match self {
+            Item::Declaration(item) => item.span,
+            Item::Inline(item) => item.span,
+            Item::Translator(item) => item.span,
+            Item::Provider(item) => item.span,
+            Item::Clause(item) => item.span,
+            Item::Pragma(item) => item.span,
+        }
+    }
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@
 //! below it come the line of source and a caret, which dtrace(1) never had:
 //!
 //! ```text
-//! dtrace: failed to compile script io.d: line 3: syntax error near "}"
-//!     3 | 	@[execname = count();
-//!       | 	           ^
+//! dtrace: failed to compile script io.d: line 3: syntax error near ";"
+//!     3 |   @[execname = count();
+//!       |                       ^
 //! ```
 
 use core::fmt::Write as _;
