@@ -1,1 +1,3 @@
-//! See docs/architecture.md.
+//! Probes of the host itself.
+
+pub mod interval;
