@@ -14,6 +14,7 @@ pub mod macros;
 pub mod parser;
 mod pragma;
 mod preprocess;
+pub mod printf;
 pub mod pspec;
 pub mod source;
 #[cfg(test)]
