@@ -89,11 +89,17 @@ impl Mock {
     }
 }
 
+/// Machine memory comes in pages: what the test put there, then zeros to the page's end.
 fn machine(memory: &[u8], base: u64, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
     let refused = Fault::at(FaultKind::BadAddr, addr);
     let start = addr.checked_sub(base).and_then(|at| usize::try_from(at).ok()).ok_or(refused)?;
     let end = start.checked_add(buf.len()).ok_or(refused)?;
-    buf.copy_from_slice(memory.get(start..end).ok_or(refused)?);
+    if end > memory.len().next_multiple_of(4096) {
+        return Err(refused);
+    }
+    for (at, byte) in (start..end).zip(buf) {
+        *byte = memory.get(at).copied().unwrap_or(0);
+    }
     Ok(())
 }
 

@@ -358,23 +358,22 @@ fn stores_write_their_width_to_scratch() {
 fn copys_copies_into_scratch() {
     let mut env = Mock::new();
     env.kernel = (0..=255).cycle().take(600).collect();
-    let copy = |env: &mut Mock, size| {
+    let copy = |env: &mut Mock, from, size| {
         go(env, |b| {
             b.integer(600, R1).unwrap();
             b.emit(opcode::unary(Op::Allocs, R1, R1));
-            b.integer(KERNEL, R2).unwrap();
+            b.integer(from, R2).unwrap();
             b.integer(size, R3).unwrap();
             b.emit(opcode::binary(Op::Copys, R2, R3, R1));
             b.emit(opcode::ret(R1));
         })
     };
-    let to = copy(&mut env, 600).unwrap();
+    let to = copy(&mut env, KERNEL, 600).unwrap();
     assert_eq!(env.tracer(to, 600).unwrap(), env.kernel);
-    assert_eq!(copy(&mut env, 601).unwrap_err().fault.kind, FaultKind::BadAddr);
-    assert_eq!(copy(&mut env, u64::MAX).unwrap_err().fault.kind, FaultKind::BadAddr);
+    assert_eq!(copy(&mut env, KERNEL, 601).unwrap_err().fault.kind, FaultKind::BadAddr);
+    assert_eq!(copy(&mut env, KERNEL, u64::MAX).unwrap_err().fault.kind, FaultKind::BadAddr);
     // The kernel's end, with scratch enough.
-    env.kernel.truncate(300);
-    assert_eq!(copy(&mut env, 600).unwrap_err().fault.kind, FaultKind::BadAddr);
+    assert_eq!(copy(&mut env, KERNEL + 3800, 600).unwrap_err().fault.kind, FaultKind::BadAddr);
 }
 
 /// Scratch that is not there faults.
