@@ -2,6 +2,11 @@
 #![deny(unsafe_code)]
 
 pub mod aggregation;
+pub mod btf;
 pub mod format;
 pub mod glob;
+pub mod link;
 pub mod options;
+pub mod probes;
+pub mod shim;
+pub mod symbols;

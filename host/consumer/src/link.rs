@@ -1,0 +1,144 @@
+//! The seam between a session and a machine.
+//!
+//! [`MachineLink`] is all a session knows of how a machine is reached: [`crate::shim::ShimLink`]
+//! talks to a VM monitor's process over a socket, `providers::HostLink` is this process itself.
+
+use std::os::fd::BorrowedFd;
+
+use dif::program::ProbeDesc;
+use dlang::world::TypeFormat;
+use host::{
+    arena::map::ArenaMap,
+    control::{ControlError, MachineInfo},
+    ids::{Enabling, MachineId},
+};
+
+use crate::{
+    probes::{ProbeTable, ProbeTableError},
+    symbols::SymbolTable,
+};
+
+/// Why a machine did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The connection failed.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The machine said no.
+    #[error("{0}")]
+    Refused(String),
+    /// The machine's probe table is malformed.
+    #[error(transparent)]
+    Probes(#[from] ProbeTableError),
+    /// Its symbols are malformed.
+    #[error("malformed symbol table: {0}")]
+    Symbols(hypercall::EntryError),
+    /// It answered something else than what was asked.
+    #[error("unexpected answer to {0}")]
+    Unexpected(&'static str),
+    /// It took too long.
+    #[error("no answer to {0} in time")]
+    Timeout(&'static str),
+}
+
+/// One container of C types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeBlob {
+    /// `vmlinux`/`kernel` for the image itself.
+    pub module: String,
+    /// How it is encoded.
+    pub format: TypeFormat,
+    /// The container.
+    pub bytes: Vec<u8>,
+}
+
+/// The slots a machine may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotRange {
+    /// The first.
+    pub base: u32,
+    /// How many.
+    pub count: u32,
+}
+
+/// What a machine says unasked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// The enablings with this number are in effect.
+    Enabled {
+        /// From [`MachineLink::enable`].
+        sequence: u32,
+        /// How many probes could not be instrumented.
+        failed: u32,
+    },
+    /// The guest (re)appeared, or is ready now.
+    Up(Box<MachineInfo>),
+    /// The guest is gone; its monitor is still there.
+    Down(String),
+    /// The probe table is another one.
+    ProbesChanged,
+    /// The monitor is gone: the link is of no more use.
+    Closed,
+}
+
+/// A machine, as a session sees it.
+pub trait MachineLink {
+    /// Who it is.
+    fn info(&self) -> &MachineInfo;
+
+    /// Its probes.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn probes(&mut self) -> Result<ProbeTable, LinkError>;
+
+    /// Its kernel's symbols.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn symbols(&mut self) -> Result<SymbolTable, LinkError>;
+
+    /// Its kernel's C types.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn types(&mut self) -> Result<Vec<TypeBlob>, LinkError>;
+
+    /// Makes probes that exist only when somebody asks for them (`tick-5s`). `true` if the table
+    /// has grown.
+    fn provide(&mut self, _desc: &ProbeDesc) -> bool {
+        false
+    }
+
+    /// Joins the session that lives in `arena`.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn open(
+        &mut self,
+        arena: &ArenaMap,
+        machine: MachineId,
+        slots: SlotRange,
+    ) -> Result<(), LinkError>;
+
+    /// Loads the program, as DOF.
+    ///
+    /// # Errors
+    /// [`LinkError::Refused`] if it does not verify, or another error.
+    fn load(&mut self, generation: u64, dof: &[u8]) -> Result<(), LinkError>;
+
+    /// Sets what is enabled, in place of what was. Returns the number that
+    /// [`LinkEvent::Enabled`] will carry; `None` if it is in effect already.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn enable(&mut self, enablings: &[Enabling]) -> Result<Option<u32>, LinkError>;
+
+    /// The next event, if there is one. Does not wait.
+    fn event(&mut self) -> Option<LinkEvent>;
+
+    /// Becomes readable when there may be an event.
+    fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}

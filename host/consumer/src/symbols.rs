@@ -1,0 +1,157 @@
+//! A machine's kernel symbols: addresses to names for printing, names to addresses for scripts.
+
+use std::collections::HashMap;
+
+use dlang::world::Symbol;
+use hypercall::{EntryError, SymbolEntry, symbol_entries};
+
+use crate::format::{SymbolName, Symbolizer};
+
+/// An address this far behind the last symbol that has no size belongs to none.
+const LONGEST: u64 = 1 << 20;
+
+/// One symbol: where its texts lie in the blob.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    address: u64,
+    size: u64,
+    name: (u32, u16),
+    module: u16,
+}
+
+/// A kernel's symbols, sorted by address.
+#[derive(Clone, Debug, Default)]
+pub struct SymbolTable {
+    text: String,
+    modules: Vec<String>,
+    entries: Vec<Entry>,
+}
+
+impl SymbolTable {
+    /// Takes a blob of entries.
+    ///
+    /// # Errors
+    /// The first entry that is malformed.
+    pub fn parse(blob: &[u8], count: u32) -> Result<Self, EntryError> {
+        let mut table = Self::default();
+        let mut modules = HashMap::new();
+        let mut found: Vec<SymbolEntry<'_>> =
+            symbol_entries(blob, count).collect::<Result<_, _>>()?;
+        found.retain(|symbol| !symbol.name.is_empty() && symbol.address != 0);
+        // Of several names for one address the global one is shown.
+        found.sort_by_key(|s| (s.address, !s.kind.is_ascii_uppercase(), s.name));
+        for symbol in found {
+            let module = *modules.entry(symbol.module).or_insert_with(|| {
+                table.modules.push(symbol.module.to_owned());
+                u16::try_from(table.modules.len() - 1).unwrap_or(u16::MAX)
+            });
+            let at = u32::try_from(table.text.len());
+            let (Ok(at), Ok(len)) = (at, u16::try_from(symbol.name.len())) else { break };
+            table.text.push_str(symbol.name);
+            let size = u64::from(symbol.size);
+            table.entries.push(Entry { address: symbol.address, size, name: (at, len), module });
+        }
+        Ok(table)
+    }
+
+    /// How many symbols.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// None at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn name(&self, entry: &Entry) -> &str {
+        let start = usize::try_from(entry.name.0).unwrap_or(usize::MAX);
+        let end = start.saturating_add(usize::from(entry.name.1));
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    fn module(&self, entry: &Entry) -> &str {
+        self.modules.get(usize::from(entry.module)).map_or("", String::as_str)
+    }
+
+    /// The symbol that covers an address.
+    fn covering(&self, address: u64) -> Option<&Entry> {
+        let after = self.entries.partition_point(|entry| entry.address <= address);
+        let start = self.entries.get(after.checked_sub(1)?)?.address;
+        let first = self.entries.partition_point(|entry| entry.address < start);
+        let entry = self.entries.get(first)?;
+        let next = self.entries.get(after).map_or(u64::MAX, |entry| entry.address);
+        let reach = if entry.size > 0 { entry.size } else { (next - start).min(LONGEST) };
+        (address - start < reach || address == start).then_some(entry)
+    }
+
+    /// Looks a name up, in one module if one is given.
+    #[must_use]
+    pub fn find(&self, module: Option<&str>, name: &str) -> Option<Symbol> {
+        let fits = |entry: &&Entry| {
+            self.name(entry) == name && module.is_none_or(|module| same(module, self.module(entry)))
+        };
+        let entry = self.entries.iter().find(fits)?;
+        let module = self.module(entry).to_owned();
+        Some(Symbol { address: entry.address, size: entry.size, module })
+    }
+}
+
+/// The kernel image is `vmlinux` to Linux, `kernel` to FreeBSD, and either to users.
+fn same(wanted: &str, module: &str) -> bool {
+    let image = |name: &str| matches!(name, "vmlinux" | "kernel");
+    wanted == module || (image(wanted) && image(module))
+}
+
+impl Symbolizer for SymbolTable {
+    fn lookup(&self, address: u64) -> Option<SymbolName> {
+        let entry = self.covering(address)?;
+        let (module, name) = (self.module(entry).to_owned(), self.name(entry).to_owned());
+        Some(SymbolName { module, name, start: entry.address })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A table of symbols: address, size, name, module.
+    pub(crate) fn table(symbols: &[(u64, u32, &str, &str)]) -> SymbolTable {
+        let mut blob = Vec::new();
+        for &(address, size, name, module) in symbols {
+            let mut room = [0_u8; 2048];
+            let entry = SymbolEntry { kind: b'T', size, address, name, module };
+            let len = entry.write(&mut room).unwrap();
+            blob.extend_from_slice(&room[..len]);
+        }
+        SymbolTable::parse(&blob, u32::try_from(symbols.len()).unwrap()).unwrap()
+    }
+
+    /// An address is named after the symbol that covers it; sizes end a symbol, and so does the
+    /// next one.
+    #[test]
+    fn addresses_have_names() {
+        let table = table(&[
+            (0x2000, 0x10, "b", "ext4"),
+            (0x1000, 0, "a", "vmlinux"),
+            (0x1000, 0, "a_alias", "vmlinux"),
+        ]);
+        let name = |address| table.lookup(address).map(|s| (s.name, s.module, s.start));
+        assert_eq!(name(0x1004), Some(("a".into(), "vmlinux".into(), 0x1000)));
+        assert_eq!(name(0x200f), Some(("b".into(), "ext4".into(), 0x2000)));
+        assert_eq!(name(0x2010), None);
+        assert_eq!(name(0xfff), None);
+    }
+
+    /// Names are found in any module or in one; the kernel image answers to both its names.
+    #[test]
+    fn names_have_addresses() {
+        let table = table(&[(0x1000, 8, "x", "vmlinux"), (0x2000, 8, "x", "ext4")]);
+        assert_eq!(table.find(None, "x").unwrap().address, 0x1000);
+        assert_eq!(table.find(Some("ext4"), "x").unwrap().address, 0x2000);
+        assert_eq!(table.find(Some("kernel"), "x").unwrap().address, 0x1000);
+        assert_eq!(table.find(Some("xfs"), "x"), None);
+    }
+}
