@@ -17,6 +17,8 @@ pub mod build;
 mod decode;
 #[cfg(feature = "alloc")]
 pub mod difo;
+#[cfg(feature = "alloc")]
+pub mod dof;
 pub mod env;
 #[cfg(feature = "alloc")]
 pub mod interp;
