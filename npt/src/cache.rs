@@ -127,19 +127,14 @@ impl Tag {
     }
 }
 
-/// What is kept of a translation: that of the first byte of the 4 KiB page.
-#[derive(Clone, Copy, Debug)]
-struct Answer {
-    translation: Translation,
-    trail: usize,
-}
-
 #[derive(Debug)]
 struct Entry<const TRAIL: usize> {
     tag: Cell<Tag>,
     /// The fire in which the trail was last found unchanged.
     checked: Cell<u64>,
-    answer: Cell<Answer>,
+    /// The translation of the first byte of the 4 KiB page.
+    answer: Cell<Translation>,
+    steps: Cell<usize>,
     trail: [Cell<(Hpa, u64)>; TRAIL],
 }
 
@@ -157,7 +152,8 @@ impl<const TRAIL: usize> Entry<TRAIL> {
         Self {
             tag: Cell::new(Tag::NONE),
             checked: Cell::new(0),
-            answer: Cell::new(Answer { translation, trail: 0 }),
+            answer: Cell::new(translation),
+            steps: Cell::new(0),
             trail: [const { Cell::new((Hpa(0), 0)) }; TRAIL],
         }
     }
@@ -165,14 +161,19 @@ impl<const TRAIL: usize> Entry<TRAIL> {
     /// Whether a walk now would read what the walk then read.
     #[inline(always)]
     fn holds<M: PhysMemory + ?Sized>(&self, memory: &M) -> bool {
-        let mut trail = self.trail.iter().take(self.answer.get().trail).map(Cell::get);
-        trail.all(|(at, value)| memory.read_u64(at) == Some(value))
+        // No early end: the loads shall not wait for one another's outcome.
+        let mut changed = 0;
+        for step in self.trail.iter().take(self.steps.get()) {
+            let (at, value) = step.get();
+            changed |= memory.read_u64(at).unwrap_or(!value) ^ value;
+        }
+        changed == 0
     }
 
     /// The kept answer, moved from the page's first byte to `gva`.
     #[inline(always)]
     fn answer_for(&self, gva: Gva) -> Translation {
-        let mut translation = self.answer.get().translation;
+        let mut translation = self.answer.get();
         let offset = gva.offset_in(PageSize::Kib4);
         translation.gpa.0 += offset;
         translation.hpa.0 += offset;
@@ -194,7 +195,8 @@ impl<const TRAIL: usize> Entry<TRAIL> {
         for (kept, step) in self.trail.iter().zip(steps) {
             kept.set(*step);
         }
-        self.answer.set(Answer { translation, trail: steps.len() });
+        self.answer.set(translation);
+        self.steps.set(steps.len());
         self.checked.set(fire);
         self.tag.set(tag);
     }

@@ -79,10 +79,10 @@ pub(crate) struct Rules {
     pub(crate) reserved: u64,
     /// Reserved, besides, in entries that map 1 GiB or 4 MiB.
     pub(crate) reserved_large: u64,
-    /// Any of these set: the entry is present.
-    pub(crate) present: u64,
-    /// The bit that makes an entry map a page; 0 if there are no large pages (CR4.PSE clear).
-    pub(crate) large: u64,
+    /// 32-bit paging: there are large pages (CR4.PSE).
+    pub(crate) large: bool,
+    /// EPT: mode-based execute control is on.
+    pub(crate) mode_based_execute: bool,
     /// EPT: execute-only pages are possible.
     pub(crate) execute_only: bool,
 }
@@ -102,6 +102,18 @@ pub(crate) trait Format {
     const USER: u64 = x86::USER;
     /// What the manuals call an entry with a reserved bit set.
     const MALFORMED: Reason = Reason::Reserved;
+
+    /// Any of these set: the entry is present.
+    #[inline(always)]
+    fn present(_rules: &Rules) -> u64 {
+        x86::PRESENT
+    }
+
+    /// The bit that makes an entry above level 1 map a page; 0 if there are no large pages.
+    #[inline(always)]
+    fn large(_rules: &Rules) -> u64 {
+        x86::LARGE
+    }
 
     /// Combinations no processor accepts, apart from reserved bits.
     #[inline(always)]
@@ -148,13 +160,20 @@ pub(crate) mod x86 {
 
 /// EPT entries' bits.
 pub(crate) mod ept {
-    use super::Access;
+    use super::{Access, Rules};
 
     pub(crate) const READ: u64 = 1 << 0;
     pub(crate) const WRITE: u64 = 1 << 1;
     pub(crate) const EXECUTE: u64 = 1 << 2;
     /// With mode-based execute control: execution of user-mode linear addresses.
     pub(crate) const EXECUTE_USER: u64 = 1 << 10;
+
+    /// Any of these set: the entry is present.
+    #[inline(always)]
+    pub(crate) const fn present(rules: &Rules) -> u64 {
+        let user = if rules.mode_based_execute { EXECUTE_USER } else { 0 };
+        READ | WRITE | EXECUTE | user
+    }
 
     /// The permission bits an access needs at every level.
     #[inline(always)]
@@ -215,6 +234,11 @@ impl Format for Bits32 {
     const ADDRESS: u64 = bits(31, 12);
 
     #[inline(always)]
+    fn large(rules: &Rules) -> u64 {
+        if rules.large { x86::LARGE } else { 0 }
+    }
+
+    #[inline(always)]
     fn frame(entry: u64, page: PageSize) -> u64 {
         match page {
             PageSize::Mib4 => (entry & bits(31, 22)) | ((entry & bits(20, 13)) << 19),
@@ -248,6 +272,11 @@ impl Format for Ept4 {
     const MALFORMED: Reason = Reason::Misconfigured;
 
     #[inline(always)]
+    fn present(rules: &Rules) -> u64 {
+        ept::present(rules)
+    }
+
+    #[inline(always)]
     fn misconfigured(entry: u64, page: bool, rules: &Rules) -> bool {
         ept_misconfigured(entry, page, rules)
     }
@@ -259,6 +288,11 @@ impl Format for Ept5 {
     const LEVELS: &'static [Level] = &[EPT5, EPT4, EPT3, EPT2, EPT1];
     const USER: u64 = 0;
     const MALFORMED: Reason = Reason::Misconfigured;
+
+    #[inline(always)]
+    fn present(rules: &Rules) -> u64 {
+        ept::present(rules)
+    }
 
     #[inline(always)]
     fn misconfigured(entry: u64, page: bool, rules: &Rules) -> bool {

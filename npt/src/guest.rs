@@ -7,7 +7,7 @@ use crate::failure::{Access, During, Failure, Reason};
 use crate::geometry::{Bits32, Format, Long4, Long5, Pae, Rules, bits, x86};
 use crate::memory::PhysMemory;
 use crate::nested::{NestedPage, Rights, SecondDimension, Wanted};
-use crate::walk::{Leaf, Stop, Trail, walk};
+use crate::walk::{Entries, Leaf, Stop, Trail, walk};
 
 /// A guest's paging mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,20 @@ pub enum PagingMode {
     Level4,
     /// 5-level paging (LA57), 57-bit linear addresses.
     Level5,
+}
+
+impl PagingMode {
+    #[inline(always)]
+    const fn is_canonical(self, gva: Gva) -> bool {
+        // The bits that must all equal the sign bit, and that bit.
+        let shift = match self {
+            Self::Off | Self::Bits32 | Self::Pae => return gva.0 >> 32 == 0,
+            Self::Level4 => 47,
+            Self::Level5 => 56,
+        };
+        // Counted from the most negative address on, the canonical ones come first.
+        gva.0.wrapping_add(1 << shift) >> (shift + 1) == 0
+    }
 }
 
 /// How a guest's CPU translates: mode, root, and what the CPU holds for reserved.
@@ -83,13 +97,12 @@ impl GuestPaging {
         let mut rules = Rules {
             reserved: width.reserved() | if no_execute { 0 } else { x86::NO_EXECUTE },
             reserved_large: 0,
-            present: x86::PRESENT,
-            large: x86::LARGE,
+            large,
+            mode_based_execute: false,
             execute_only: false,
         };
         if matches!(mode, PagingMode::Bits32) {
             rules.reserved = 0;
-            rules.large = if large { x86::LARGE } else { 0 };
             // PSE-36 has address bits 39:32 at most; those the CPU lacks are reserved.
             let top = if width.bits() < 40 { width.bits() } else { 40 };
             rules.reserved_large = bits(20, 13) & !((1 << (top - 19)) - 1);
@@ -148,16 +161,7 @@ impl GuestPaging {
     #[inline]
     #[must_use]
     pub const fn is_canonical(&self, gva: Gva) -> bool {
-        let upper = match self.mode {
-            PagingMode::Off | PagingMode::Bits32 | PagingMode::Pae => return gva.0 >> 32 == 0,
-            PagingMode::Level4 => gva.0 >> 47,
-            PagingMode::Level5 => gva.0 >> 56,
-        };
-        let ones = match self.mode {
-            PagingMode::Level5 => u64::MAX >> 56,
-            _ => u64::MAX >> 47,
-        };
-        upper == 0 || upper == ones
+        self.mode.is_canonical(gva)
     }
 }
 
@@ -224,24 +228,31 @@ impl<M: PhysMemory + ?Sized, N: SecondDimension> Walker<'_, M, N> {
         user: bool,
         trail: &mut T,
     ) -> Result<Translation, Failure> {
-        if !paging.is_canonical(gva) {
-            return Err(Failure::guest(gva, 0, Reason::NonCanonical));
-        }
         match paging.mode {
-            PagingMode::Off => self.unpaged(gva, access, trail),
-            PagingMode::Bits32 => self.paged::<Bits32, T>(paging, gva, access, user, trail),
-            PagingMode::Pae => self.paged::<Pae, T>(paging, gva, access, user, trail),
-            PagingMode::Level4 => self.paged::<Long4, T>(paging, gva, access, user, trail),
-            PagingMode::Level5 => self.paged::<Long5, T>(paging, gva, access, user, trail),
+            PagingMode::Off => self.unpaged(paging, gva, access, trail),
+            mode @ PagingMode::Bits32 => {
+                self.paged::<Bits32, T>(paging, mode, gva, access, user, trail)
+            }
+            mode @ PagingMode::Pae => self.paged::<Pae, T>(paging, mode, gva, access, user, trail),
+            mode @ PagingMode::Level4 => {
+                self.paged::<Long4, T>(paging, mode, gva, access, user, trail)
+            }
+            mode @ PagingMode::Level5 => {
+                self.paged::<Long5, T>(paging, mode, gva, access, user, trail)
+            }
         }
     }
 
     fn unpaged<T: Trail>(
         &self,
+        paging: &GuestPaging,
         gva: Gva,
         access: Access,
         trail: &mut T,
     ) -> Result<Translation, Failure> {
+        if !paging.mode.is_canonical(gva) {
+            return Err(Failure::guest(gva, 0, Reason::NonCanonical));
+        }
         let gpa = Gpa(gva.0);
         // Without paging there is no user bit: every linear address is a user-mode address.
         let wanted = Wanted { access, user: true };
@@ -253,46 +264,24 @@ impl<M: PhysMemory + ?Sized, N: SecondDimension> Walker<'_, M, N> {
     fn paged<F: Format, T: Trail>(
         &self,
         paging: &GuestPaging,
+        mode: PagingMode,
         gva: Gva,
         access: Access,
         user: bool,
         trail: &mut T,
     ) -> Result<Translation, Failure> {
+        if !mode.is_canonical(gva) {
+            return Err(Failure::guest(gva, 0, Reason::NonCanonical));
+        }
         let required = x86::required(access, user);
-        let read = |at, level| self.entry::<F, T>(gva, Gpa(at), level, trail);
-        let leaf = walk::<F, Failure>(paging.root, gva.0, &paging.rules, required, read)
+        let entries = GuestEntries { walker: self, gva, bytes: F::ENTRY_BYTES, trail };
+        let leaf = walk::<F, _>(paging.root, gva.0, &paging.rules, required, entries)
             .map_err(|stop| guest_failure(gva, access, stop))?;
         let rights = rights_of(&leaf);
         let wanted = Wanted { access, user: rights.contains(Rights::USER) };
         let gpa = Gpa(leaf.address);
         let nested = self.second(gva, gpa, wanted, trail)?;
         Ok(join(gpa, Some(leaf.page), rights, nested))
-    }
-
-    /// One entry of a guest table: its address is translated too. A passive reader needs read
-    /// permission only, where the processor, which may set accessed bits, can need write.
-    #[inline(always)]
-    fn entry<F: Format, T: Trail>(
-        &self,
-        gva: Gva,
-        at: Gpa,
-        level: u8,
-        trail: &mut T,
-    ) -> Result<u64, Failure> {
-        let during = During::Table { level };
-        let page = self
-            .nested
-            .resolve(self.memory, at, Wanted::TABLE, trail)
-            .map_err(|stop| stop.of(gva, at, during))?;
-        let qword = Hpa(page.hpa.0 & !7);
-        let Some(value) = self.memory.read_u64(qword) else {
-            return Err(outside(gva, at, during));
-        };
-        trail.saw(qword, value);
-        if F::ENTRY_BYTES == 8 {
-            return Ok(value);
-        }
-        Ok((value >> ((at.0 & 4) * 8)) & bits(31, 0))
     }
 
     #[inline(always)]
@@ -307,6 +296,41 @@ impl<M: PhysMemory + ?Sized, N: SecondDimension> Walker<'_, M, N> {
             .resolve(self.memory, gpa, wanted, trail)
             .map_err(|stop| stop.of(gva, gpa, During::Page))
     }
+}
+
+/// The guest's tables, each of whose addresses is translated too. A passive reader needs read
+/// permission only, where the processor, which may set accessed bits, can need write.
+struct GuestEntries<'a, M: ?Sized, N, T> {
+    walker: &'a Walker<'a, M, N>,
+    gva: Gva,
+    bytes: u64,
+    trail: &'a mut T,
+}
+
+impl<M: PhysMemory + ?Sized, N: SecondDimension, T: Trail> Entries for GuestEntries<'_, M, N, T> {
+    type Error = Failure;
+
+    #[inline(always)]
+    fn entry(&mut self, at: u64, level: u8) -> Result<u64, Failure> {
+        let gpa = Gpa(at);
+        let during = During::Table { level };
+        let Walker { memory, nested } = *self.walker;
+        let hpa = nested
+            .resolve_table(memory, gpa, self.trail)
+            .map_err(|stop| stop.of(self.gva, gpa, during))?;
+        let qword = Hpa(hpa.0 & !7);
+        let Some(value) = memory.read_u64(qword) else {
+            return Err(outside(self.gva, gpa, during));
+        };
+        self.trail.saw(qword, value);
+        Ok(entry_of(value, at, self.bytes))
+    }
+}
+
+/// The entry at `at` out of the aligned qword around it.
+#[inline(always)]
+pub(crate) const fn entry_of(qword: u64, at: u64, entry_bytes: u64) -> u64 {
+    if entry_bytes == 8 { qword } else { (qword >> ((at & 4) * 8)) & bits(31, 0) }
 }
 
 /// The memory behind the second dimension does not hold what `gpa` was translated to.

@@ -114,6 +114,12 @@ impl PhysMemory for Words<'_> {
     }
 
     fn read(&self, at: Hpa, into: &mut [u8]) -> Result<(), Outside> {
+        if let Ok(qword) = <&mut [u8; 8]>::try_from(&mut *into)
+            && let Some(value) = self.read_u64(at)
+        {
+            *qword = value.to_le_bytes();
+            return Ok(());
+        }
         if !self.holds(at, into.len()) {
             return Err(Outside);
         }

@@ -67,6 +67,21 @@ pub trait SecondDimension {
         trail: &mut T,
     ) -> Result<NestedPage, NestedFailure>;
 
+    /// [`SecondDimension::resolve`] for reading one word of a guest's table: most of what a
+    /// two-dimensional walk does, so an implementation may do it with less.
+    ///
+    /// # Errors
+    /// As [`SecondDimension::resolve`].
+    #[inline]
+    fn resolve_table<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        trail: &mut T,
+    ) -> Result<Hpa, NestedFailure> {
+        self.resolve(memory, gpa, Wanted::TABLE, trail).map(|page| page.hpa)
+    }
+
     /// A number that differs for any two second dimensions of page tables that may translate
     /// differently: it keeps apart what a cache holds. Slots have none: they are part of the
     /// memory.

@@ -89,7 +89,21 @@ impl<'a, M: PhysMemory + ?Sized, N: SecondDimension, C: Lookup> AddressSpace<'a,
     ///
     /// # Errors
     /// [`Failure`] for the first address that cannot be read; `into` is zeroed then.
+    #[inline]
     pub fn read(&self, gva: Gva, into: &mut [u8]) -> Result<(), Failure> {
+        // Nearly every read is of a few bytes in one page.
+        if let Ok(page) = self.translate(gva, Access::Read)
+            && usize::try_from(page.run).is_ok_and(|run| run >= into.len())
+            && self.memory.read(page.hpa, into).is_ok()
+        {
+            return Ok(());
+        }
+        self.read_any(gva, into)
+    }
+
+    /// Reads over any number of pages, and finds out which of them fails.
+    #[cold]
+    fn read_any(&self, gva: Gva, into: &mut [u8]) -> Result<(), Failure> {
         let done = self.read_pages(gva, into);
         if done.is_err() {
             into.fill(0);

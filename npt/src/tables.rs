@@ -3,9 +3,10 @@
 use crate::addr::{Eptp, Gpa, Hpa, NestedCr3, PhysWidth};
 use crate::failure::{Access, NestedFailure, Reason};
 use crate::geometry::{Bits32, Ept4, Ept5, Format, Long4, Long5, Pae, Rules, bits, ept, x86};
+use crate::guest::entry_of;
 use crate::memory::PhysMemory;
 use crate::nested::{NestedPage, Rights, SecondDimension, Wanted};
-use crate::walk::{Leaf, Stop, Trail, walk};
+use crate::walk::{Entries, Leaf, Stop, Trail, walk};
 
 /// Intel's extended page tables.
 ///
@@ -16,7 +17,6 @@ use crate::walk::{Leaf, Stop, Trail, walk};
 pub struct Ept {
     root: u64,
     five_levels: bool,
-    mode_based_execute: bool,
     rules: Rules,
     width: PhysWidth,
 }
@@ -60,20 +60,19 @@ impl Ept {
         let rules = Rules {
             reserved: width.reserved(),
             reserved_large: 0,
-            present: ept::READ | ept::WRITE | ept::EXECUTE,
-            large: x86::LARGE,
+            large: true,
+            mode_based_execute: false,
             execute_only: true,
         };
         let root = eptp.0 & bits(51, 12);
-        Ok(Self { root, five_levels, mode_based_execute: false, rules, width })
+        Ok(Self { root, five_levels, rules, width })
     }
 
     /// With "mode-based execute control for EPT" (a secondary processor-based VM-execution
     /// control): bit 10 permits execution of user-mode addresses, bit 2 of supervisor-mode ones.
     #[must_use]
     pub const fn with_mode_based_execute(mut self) -> Self {
-        self.mode_based_execute = true;
-        self.rules.present |= ept::EXECUTE_USER;
+        self.rules.mode_based_execute = true;
         self
     }
 
@@ -94,7 +93,7 @@ impl Ept {
     /// The bit that permits execution of an address.
     #[inline(always)]
     const fn execute(&self, user: bool) -> u64 {
-        if self.mode_based_execute && user { ept::EXECUTE_USER } else { ept::EXECUTE }
+        if self.rules.mode_based_execute && user { ept::EXECUTE_USER } else { ept::EXECUTE }
     }
 }
 
@@ -127,9 +126,31 @@ impl SecondDimension for Ept {
         Ok(page_of(&leaf, rights))
     }
 
+    fn resolve_table<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        trail: &mut T,
+    ) -> Result<Hpa, NestedFailure> {
+        let tables = Tables {
+            root: self.root,
+            rules: &self.rules,
+            required: ept::READ,
+            access: Access::Read,
+            address: gpa.0,
+        };
+        let leaf = if self.five_levels {
+            tables.walk::<Ept5, M, T>(memory, trail, 57)
+        } else {
+            tables.walk::<Ept4, M, T>(memory, trail, 48)
+        };
+        leaf.map(|leaf| Hpa(leaf.address))
+    }
+
+    #[inline]
     fn identity(&self) -> u64 {
         let features = u64::from(self.five_levels)
-            | u64::from(self.mode_based_execute) << 1
+            | u64::from(self.rules.mode_based_execute) << 1
             | u64::from(self.rules.execute_only) << 2
             | u64::from(self.rules.reserved_large != 0) << 3;
         identity(self.root, KIND_EPT, self.width, features)
@@ -167,8 +188,8 @@ impl Npt {
         let rules = Rules {
             reserved: if wide { width.reserved() } else { 0 },
             reserved_large: 0,
-            present: x86::PRESENT,
-            large: x86::LARGE,
+            large: true,
+            mode_based_execute: false,
             execute_only: false,
         };
         let root = match mode {
@@ -239,6 +260,27 @@ fn identity(root: u64, kind: u64, width: PhysWidth, features: u64) -> u64 {
     root | features | kind << 52 | u64::from(width.bits()) << 54
 }
 
+/// Nested tables lie in memory as they are.
+struct NestedEntries<'a, M: ?Sized, T> {
+    memory: &'a M,
+    bytes: u64,
+    trail: &'a mut T,
+}
+
+impl<M: PhysMemory + ?Sized, T: Trail> Entries for NestedEntries<'_, M, T> {
+    type Error = NestedFailure;
+
+    #[inline(always)]
+    fn entry(&mut self, at: u64, level: u8) -> Result<u64, NestedFailure> {
+        let qword = Hpa(at & !7);
+        let Some(value) = self.memory.read_u64(qword) else {
+            return Err(NestedFailure { level, reason: Reason::OutsideMemory });
+        };
+        self.trail.saw(qword, value);
+        Ok(entry_of(value, at, self.bytes))
+    }
+}
+
 /// One walk of nested tables.
 struct Tables<'a> {
     root: u64,
@@ -259,18 +301,8 @@ impl Tables<'_> {
         if self.address >> width != 0 {
             return Err(NestedFailure { level: 0, reason: Reason::TooWide });
         }
-        let read = |at: u64, level| {
-            let qword = Hpa(at & !7);
-            let Some(value) = memory.read_u64(qword) else {
-                return Err(NestedFailure { level, reason: Reason::OutsideMemory });
-            };
-            trail.saw(qword, value);
-            if F::ENTRY_BYTES == 8 {
-                return Ok(value);
-            }
-            Ok((value >> ((at & 4) * 8)) & bits(31, 0))
-        };
-        walk::<F, NestedFailure>(self.root, self.address, self.rules, self.required, read)
+        let entries = NestedEntries { memory, bytes: F::ENTRY_BYTES, trail };
+        walk::<F, _>(self.root, self.address, self.rules, self.required, entries)
             .map_err(|stop| self.failure::<F>(stop))
     }
 

@@ -1,13 +1,13 @@
 //! The one walker: from a root down a tree of tables, by constant geometry.
 //!
-//! It holds no state and touches memory only through the `read` it is given, once a level, so a
+//! It holds no state and touches memory only through the [`Entries`] it is given, once a level, so a
 //! walk is bounded by the number of levels however the tables are knotted (an entry that points
 //! at its own table is just another table). Each entry is read exactly once and everything is
 //! decided on that copy: a guest that changes it at this moment gives the old or the new entry.
 
 use crate::addr::{Hpa, PageSize};
 use crate::failure::Reason;
-use crate::geometry::{Format, Rules};
+use crate::geometry::{Format, Level, Rules};
 
 /// Where a walk arrived.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Leaf {
     pub(crate) granted: u64,
 }
 
-/// Why a walk stopped early. Errors of `read` are passed on as `E`.
+/// Why a walk stopped early. Errors of reading entries are passed on as `E`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stop<E> {
     /// An entry of this level is at fault.
@@ -43,56 +43,114 @@ impl Trail for () {
     fn saw(&mut self, _at: Hpa, _value: u64) {}
 }
 
+/// The most levels a format has.
+const MAX_LEVELS: usize = 5;
+
+/// What one entry leads to.
+enum Step {
+    Table(u64),
+    Page(PageSize),
+}
+
+/// Judges one entry of a level known when this is compiled.
+#[inline(always)]
+fn step<F: Format>(level: &'static Level, entry: u64, rules: &Rules) -> Result<Step, Reason> {
+    if entry & F::present(rules) == 0 {
+        return Err(Reason::NotPresent);
+    }
+    let page = match level.page {
+        Some(size) if level.number == 1 || entry & F::large(rules) != 0 => Some(size),
+        _ => None,
+    };
+    let reserved = match page {
+        Some(PageSize::Gib1 | PageSize::Mib4) => {
+            rules.reserved | rules.reserved_large | level.reserved_page
+        }
+        Some(_) => rules.reserved | level.reserved_page,
+        None => rules.reserved | level.reserved_table,
+    };
+    if entry & reserved != 0 || F::misconfigured(entry, page.is_some(), rules) {
+        return Err(F::MALFORMED);
+    }
+    Ok(match page {
+        Some(page) => Step::Page(page),
+        None => Step::Table(entry & F::ADDRESS),
+    })
+}
+
+/// Where entries come from: memory, or memory behind a second dimension. (A trait and not a closure,
+/// because the walker must be one piece of code with it.)
+pub(crate) trait Entries {
+    /// Why an entry could not be read.
+    type Error;
+
+    /// Reads the entry at `at`, in a table of that level.
+    fn entry(&mut self, at: u64, level: u8) -> Result<u64, Self::Error>;
+}
+
 /// Walks `address` from the table at `root` (aligned to its size).
 ///
 /// Not-present and malformed entries stop the walk where they are; missing permissions are found
 /// once the page is, as on the processor, and name the topmost entry that lacks one.
 #[inline(always)]
-pub(crate) fn walk<F: Format, E>(
+pub(crate) fn walk<F: Format, R: Entries>(
     root: u64,
     address: u64,
     rules: &Rules,
     required: u64,
-    mut read: impl FnMut(u64, u8) -> Result<u64, E>,
-) -> Result<Leaf, Stop<E>> {
+    mut entries: R,
+) -> Result<Leaf, Stop<R::Error>> {
     let mut table = root;
     let mut granted = u64::MAX;
-    let mut denied = (0, 0);
-    for level in F::LEVELS {
-        let at = table | level.offset(address, F::ENTRY_BYTES);
-        let entry = read(at, level.number).map_err(Stop::Read)?;
-        if entry & rules.present == 0 {
-            return Err(Stop::Entry(level.number, Reason::NotPresent));
-        }
-        let page = match level.page {
-            Some(size) if level.number == 1 || entry & rules.large != 0 => Some(size),
-            _ => None,
-        };
-        let reserved = match page {
-            Some(PageSize::Gib1 | PageSize::Mib4) => {
-                rules.reserved | rules.reserved_large | level.reserved_page
+    // The rights of each level, by number, for the one who asks which of them forbids.
+    let mut rights = [u64::MAX; MAX_LEVELS + 1];
+    // Written out, so that a level's geometry is constants in the code and not loads.
+    macro_rules! level {
+        ($depth:literal) => {
+            if let Some(level) = const { level_at::<F>($depth) } {
+                let at = table | level.offset(address, F::ENTRY_BYTES);
+                let entry = entries.entry(at, level.number).map_err(Stop::Read)?;
+                let next = step::<F>(level, entry, rules);
+                let right = (entry ^ F::INVERTED) | level.implied;
+                rights[level.number as usize] = right;
+                granted &= right;
+                match next {
+                    Ok(Step::Table(next)) => table = next,
+                    Ok(Step::Page(page)) => {
+                        if required & !granted != 0 {
+                            return Err(denied(rights, required));
+                        }
+                        let offset = address & (page.bytes() - 1);
+                        return Ok(Leaf { address: F::frame(entry, page) | offset, page, granted });
+                    }
+                    Err(reason) => return Err(Stop::Entry(level.number, reason)),
+                }
             }
-            Some(_) => rules.reserved | level.reserved_page,
-            None => rules.reserved | level.reserved_table,
         };
-        if entry & reserved != 0 || F::misconfigured(entry, page.is_some(), rules) {
-            return Err(Stop::Entry(level.number, F::MALFORMED));
-        }
-        let rights = (entry ^ F::INVERTED) | level.implied;
-        let lacking = required & !rights;
-        if lacking != 0 && denied.0 == 0 {
-            denied = (level.number, lacking);
-        }
-        granted &= rights;
-        if let Some(page) = page {
-            if denied.0 != 0 {
-                return Err(Stop::Denied(denied.0, denied.1));
-            }
-            let offset = address & (page.bytes() - 1);
-            return Ok(Leaf { address: F::frame(entry, page) | offset, page, granted });
-        }
-        table = entry & F::ADDRESS;
     }
+    level!(0);
+    level!(1);
+    level!(2);
+    level!(3);
+    level!(4);
     // `geometry::sound` holds for every format: its last level always maps a page.
-    Err(Stop::Entry(0, Reason::Misconfigured))
+    let _ = table;
+    Err(Stop::Entry(0, F::MALFORMED))
+}
+
+/// The level so far below the root, if the format goes that deep.
+const fn level_at<F: Format>(depth: usize) -> Option<&'static Level> {
+    if depth < F::LEVELS.len() { Some(&F::LEVELS[depth]) } else { None }
+}
+
+/// The topmost level that lacks what is required, and what it lacks.
+#[cold]
+fn denied<E>(rights: [u64; MAX_LEVELS + 1], required: u64) -> Stop<E> {
+    for level in [5_u8, 4, 3, 2, 1] {
+        let right = rights[usize::from(level)];
+        if required & !right != 0 {
+            return Stop::Denied(level, required & !right);
+        }
+    }
+    Stop::Denied(0, required)
 }
