@@ -12,11 +12,15 @@
 extern crate alloc;
 
 #[cfg(feature = "alloc")]
+pub mod asm;
+#[cfg(feature = "alloc")]
 pub mod build;
 #[cfg(feature = "alloc")]
 mod decode;
 #[cfg(feature = "alloc")]
 pub mod difo;
+#[cfg(feature = "alloc")]
+pub mod disasm;
 #[cfg(feature = "alloc")]
 pub mod dof;
 pub mod env;
