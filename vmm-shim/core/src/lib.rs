@@ -12,8 +12,18 @@
 //! else: it makes a [`memory::GuestRam`] and calls the dispatcher with the page's address.
 #![forbid(unsafe_code)]
 
+mod fire;
+mod guest;
 pub mod memory;
 pub mod name;
 pub mod plan;
+pub mod server;
+mod session;
+pub mod shim;
+pub mod stats;
 pub mod symbols;
 pub mod tables;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use shim::{Shim, Vcpu};

@@ -91,7 +91,7 @@ impl ProbeSet {
             let edges = fronts.iter().flatten();
             let Some(start) = edges.clone().map(|run| run.first.max(at)).min() else { return };
             let edge = |run: &&Run| if run.first > start { run.first } else { run.end };
-            let Some(end) = edges.map(|run| edge(&run)).min() else { return };
+            let Some(end) = edges.map(edge).min() else { return };
             let [ours, theirs] =
                 fronts.map(|run| run.filter(|run| run.first <= start).map(|run| run.carry));
             if !visit(start, end, ours, theirs) {
@@ -163,6 +163,25 @@ impl ProbeSet {
             true
         });
         set
+    }
+
+    /// Those of this set's probes that `other` has too.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> Self {
+        let mut set = Self::default();
+        self.sweep(other, |first, end, ours, theirs| {
+            if let (Some(carry), Some(_)) = (ours, theirs) {
+                set.push(first, end, carry);
+            }
+            true
+        });
+        set
+    }
+
+    /// Adds probes from `first` to below `end`, all behind the last one there is, that carry
+    /// nothing.
+    pub fn extend(&mut self, first: u32, end: u32) {
+        self.push(first, end, Carry { context: Context::empty(), frames: 0 });
     }
 
     /// Removes a run of probes.

@@ -7,8 +7,11 @@
 use std::ops::Range;
 
 use hypercall::{
-    BatchFlags, MAX_PROBES, MAX_SYMBOLS, Status, TypeFormat, probe_entries, symbol_entries,
+    BatchFlags, MAX_PROBES, MAX_SYMBOLS, ProbeHead, ProbeKind, Status, TypeFormat, probe_entries,
+    symbol_entries,
 };
+
+use crate::plan::ProbeSet;
 
 /// The most bytes of probes a guest may publish.
 pub const MAX_PROBE_BYTES: usize = 96 << 20;
@@ -20,17 +23,18 @@ pub const MAX_SYMBOL_BYTES: usize = 64 << 20;
 pub const MAX_TYPE_BYTES: usize = 128 << 20;
 
 /// The most containers of types a guest may publish.
-pub const MAX_TYPE_CONTAINERS: usize = 1024;
+pub const MAX_TYPE_CONTAINERS: usize = 512;
 
 /// A guest's probes.
 #[derive(Clone, Debug, Default)]
 pub struct ProbeTable {
-    /// Entries as the guest wrote them, each with the id that its place gives it.
+    /// Entries as the guest wrote them, each with the id that its place gives it. One that is gone
+    /// keeps its place and length, with its texts blanked.
     blob: Vec<u8>,
     /// Probes so far, and so the last one's id.
     count: u32,
-    /// Ids of unloaded modules.
-    gone: Vec<Range<u32>>,
+    /// The probes there are.
+    alive: ProbeSet,
     /// The guest said that the table is complete.
     complete: bool,
 }
@@ -66,34 +70,37 @@ impl ProbeTable {
         }
         self.blob.extend_from_slice(batch);
         self.count = total;
+        self.alive.extend(first_id, total + 1);
         self.complete |= flags.contains(BatchFlags::LAST);
         Ok(())
     }
 
-    /// Marks a run of probes as gone.
+    /// Marks a run of probes as gone: what is left of an entry has no names.
     ///
     /// # Errors
-    /// [`Status::BadArgument`] for ids that were never there; [`Status::Limit`] for more runs than
-    /// a guest can have a reason for.
+    /// [`Status::BadArgument`] for ids that were never there.
     pub fn remove(&mut self, first_id: u32, count: u32) -> Result<(), Status> {
         let end = first_id.checked_add(count).ok_or(Status::BadArgument)?;
         if first_id == 0 || end - 1 > self.count {
             return Err(Status::BadArgument);
         }
-        if count == 0 {
-            return Ok(());
+        self.alive.remove(first_id, count);
+        let mut at = 0;
+        for id in 1..end {
+            let Some(head) = self.blob.get_mut(at..) else { break };
+            let len = head.first_chunk().map_or(0, |len| usize::from(u16::from_le_bytes(*len)));
+            if id >= first_id {
+                blank(head.get_mut(..len).unwrap_or_default());
+            }
+            at += len;
         }
-        if self.gone.len() >= MAX_TYPE_CONTAINERS * 16 {
-            return Err(Status::Limit);
-        }
-        self.gone.push(first_id..end);
         Ok(())
     }
 
-    /// Whether this probe was published and is not gone.
+    /// Those of a set that were published and are not gone.
     #[must_use]
-    pub fn holds(&self, id: u32) -> bool {
-        (1..=self.count).contains(&id) && !self.gone.iter().any(|run| run.contains(&id))
+    pub fn present(&self, wanted: &ProbeSet) -> ProbeSet {
+        wanted.within(&self.alive)
     }
 
     /// Every entry, gone ones included, in the order of the ids from 1.
@@ -108,16 +115,20 @@ impl ProbeTable {
         self.count
     }
 
-    /// Ids that are gone.
-    #[must_use]
-    pub fn gone(&self) -> &[Range<u32>] {
-        &self.gone
-    }
-
     /// Whether the guest said that it was the last batch.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.complete
+    }
+}
+
+/// Takes the names out of an entry.
+fn blank(entry: &mut [u8]) {
+    if let Some(kind) = entry.get_mut(std::mem::offset_of!(ProbeHead, kind)) {
+        *kind = ProbeKind::Other.raw();
+    }
+    if let Some(rest) = entry.get_mut(std::mem::offset_of!(ProbeHead, nargs)..) {
+        rest.fill(0);
     }
 }
 
@@ -137,7 +148,8 @@ impl SymbolBlob {
         let flags = BatchFlags::from_bits(flags).ok_or(Status::BadArgument)?;
         let first = flags.contains(BatchFlags::FIRST);
         let (bytes, symbols) = if first { (0, 0) } else { (self.blob.len(), self.count) };
-        let total = symbols.checked_add(count).filter(|&n| n <= MAX_SYMBOLS).ok_or(Status::Limit)?;
+        let total =
+            symbols.checked_add(count).filter(|&n| n <= MAX_SYMBOLS).ok_or(Status::Limit)?;
         if bytes + batch.len() > MAX_SYMBOL_BYTES {
             return Err(Status::Limit);
         }
@@ -227,7 +239,8 @@ impl TypeBlob {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hypercall::{ProbeEntry, ProbeKind};
+    use crate::plan::Carry;
+    use hypercall::{Context, ProbeEntry};
 
     fn batch(names: &[&str]) -> Vec<u8> {
         let mut bytes = vec![0; 128 * names.len()];
@@ -282,7 +295,12 @@ mod tests {
         let mut table = ProbeTable::default();
         table.add(&batch(&["a", "b", "c"]), 1, 3, 3).expect("good");
         assert_eq!(table.remove(2, 1), Ok(()));
-        assert_eq!((1..=4).filter(|&id| table.holds(id)).collect::<Vec<_>>(), [1, 3]);
+        let plain = Carry { context: Context::IDS, frames: 0 };
+        let all = ProbeSet::collect((1..=4).map(|id| (id, plain)));
+        assert_eq!(table.present(&all), ProbeSet::collect([(1, plain), (3, plain)]));
+        let names: Vec<_> =
+            probe_entries(table.blob(), 3).map(|e| e.expect("parses").name).collect();
+        assert_eq!(names, ["a", "", "c"]);
         assert_eq!(table.remove(3, 2), Err(Status::BadArgument));
         assert_eq!(table.remove(u32::MAX, 2), Err(Status::BadArgument));
         assert_eq!(table.add(&batch(&["d"]), 4, 1, 0), Ok(()));

@@ -1,0 +1,97 @@
+//! A consumer's session in this VM's engine.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use host::control::{ControlError, read_blob, read_enablings};
+use host::engine::{EngineError, SessionId};
+use host::ids::{MachineId, SlotId};
+use hypercall::Context;
+
+use crate::plan::{Carry, ProbeSet};
+use crate::shim::Shim;
+
+/// The most bytes of a program.
+const MAX_PROGRAM: u64 = 64 << 20;
+
+/// One session. Dropping it closes it in the engine, however it came to its end.
+#[derive(Debug)]
+pub(crate) struct Session {
+    shim: Arc<Shim>,
+    id: SessionId,
+    life: u64,
+}
+
+/// Why a session cannot do what it is asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    /// There is nobody to trace.
+    #[error("no guest has said HELLO yet")]
+    NoGuest,
+    /// The engine refused it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// What came along could not be read.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+impl Session {
+    /// Opens a session on an arena: `place` is the machine's number, its first slot and how many.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub(crate) fn open(
+        shim: &Arc<Shim>,
+        arena: OwnedFd,
+        place: (u32, u32, u32),
+    ) -> Result<Self, SessionError> {
+        let life = {
+            let guest = shim.guest();
+            if guest.present { guest.life } else { return Err(SessionError::NoGuest) }
+        };
+        let (machine, base, slots) = place;
+        let id = shim.engine().open(arena, MachineId(machine), SlotId(base), slots)?;
+        Ok(Self { shim: Arc::clone(shim), id, life })
+    }
+
+    /// Which life of the guest the session traces.
+    pub(crate) const fn life(&self) -> u64 {
+        self.life
+    }
+
+    /// Loads the program; returns how many ECBs it has.
+    ///
+    /// # Errors
+    /// [`SessionError`]: the program was read whole and verified before any of it counts.
+    pub(crate) fn load(&mut self, fd: OwnedFd) -> Result<u32, SessionError> {
+        let dof = read_blob(fd, MAX_PROGRAM)?;
+        Ok(self.shim.engine().load(self.id, &dof)?)
+    }
+
+    /// Replaces the session's enablings.
+    ///
+    /// # Errors
+    /// [`SessionError`]; the former enablings stay then.
+    pub(crate) fn enable(&mut self, fd: OwnedFd, count: u32) -> Result<(), SessionError> {
+        let enablings = read_enablings(fd, count)?;
+        Ok(self.shim.engine().enable(self.id, &enablings)?)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shim.engine().close(self.id);
+    }
+}
+
+/// The probes that all sessions of an engine want, and what their fires must carry.
+pub(crate) fn wanted(shim: &Shim) -> ProbeSet {
+    let carry = |frames| {
+        let mut context = Context::IDS | Context::EXECNAME | Context::VTIMESTAMP;
+        context.set(Context::KSTACK, frames > 0);
+        Carry { context, frames }
+    };
+    let wanted = shim.engine().wanted();
+    ProbeSet::collect(wanted.into_iter().map(|(probe, frames)| (probe.0, carry(frames))))
+}

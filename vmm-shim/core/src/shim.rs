@@ -1,0 +1,498 @@
+//! The dispatcher: one call of a guest, from its doorbell to its answer.
+//!
+//! # Time of check, time of use
+//! A descriptor lies in memory that the guest's other vCPUs may write meanwhile. It is copied into
+//! memory of the calling vCPU's own, each byte once, and only that copy is looked at. Batches are
+//! copied whole before their first entry is read.
+//!
+//! # The two kinds of calls
+//! FIRE is the firing path: it reads the descriptor, one word that says whether the machine is
+//! still the one this vCPU knows, and then is in the engine; no lock, no allocation. All other
+//! calls come a few times a second at most, from a guest's own threads, and may take the lock
+//! around [`Guest`].
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arc_swap::{ArcSwapOption, Cache};
+use host::control::ShimStats;
+use host::engine::Engine;
+use host::ids::{LocalSlot, ProbeId};
+use hypercall::{
+    Call, Command, DOORBELL_OFFSET, Descriptor, Fire, FireReply, Header, Hello, HelloReply,
+    MAX_PROBES, Poll, PollFlags, PollReply, Request, Status,
+};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use npt::{Access, AddressSpace, Cr3, Direct, Gpa, GuestPaging, Gva, Hpa, PhysMemory};
+use zerocopy::IntoBytes;
+
+use crate::fire::GuestFire;
+use crate::guest::Guest;
+use crate::memory::GuestRam;
+use crate::name::VmName;
+use crate::stats::{Totals, VcpuCounters};
+use crate::symbols::SymbolTable;
+
+/// How often a guest is asked to poll, in milliseconds.
+pub const POLL_INTERVAL_MS: u32 = 20;
+
+/// The most vCPUs of one VM.
+pub const MAX_VCPUS: u32 = 1024;
+
+/// The most lines on stderr that a guest's calls can cause.
+const MAX_LINES_OF_GUEST: u64 = 20;
+
+/// What a FIRE without a stack takes: read in one go, before it is known what call it is.
+const HEAD: usize = size_of::<Header>() + size_of::<Fire>();
+
+/// What a fire needs to know of the machine. Replaced as a whole, never changed.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    /// Which life of the guest this is.
+    life: u64,
+    /// What the guest has to show in every call after HELLO.
+    cookie: u64,
+    /// Everything about its page tables but the root.
+    pub(crate) paging: GuestPaging,
+    /// Its functions.
+    pub(crate) symbols: Arc<SymbolTable>,
+}
+
+type Current = Arc<ArcSwapOption<Machine>>;
+
+/// The state of one vCPU, owned by the thread that runs it.
+#[derive(Debug)]
+pub struct Vcpu {
+    slot: LocalSlot,
+    /// The copy of the descriptor of the call that is being handled.
+    page: Box<Descriptor>,
+    machine: Cache<Current, Option<Arc<Machine>>>,
+    counters: Arc<VcpuCounters>,
+}
+
+/// The shim of one VM.
+#[derive(Debug)]
+pub struct Shim {
+    name: VmName,
+    engine: Engine,
+    memory: OnceLock<GuestRam>,
+    current: Current,
+    guest: Mutex<Guest>,
+    counters: Vec<Arc<VcpuCounters>>,
+    /// Makes cookies.
+    random: RandomState,
+    /// Wakes the control thread.
+    wake: EventFd,
+    off: AtomicBool,
+    polls: AtomicU64,
+    sessions: AtomicU32,
+    /// Counts lines that the guest caused.
+    said: AtomicU64,
+}
+
+/// Why there is no shim.
+#[derive(Debug, thiserror::Error)]
+pub enum NewError {
+    /// The number of vCPUs is not believable.
+    #[error("{0} vCPUs; 1 to {MAX_VCPUS} are supported")]
+    Vcpus(u32),
+    /// The system refused something.
+    #[error("{0}: {1}")]
+    System(&'static str, nix::Error),
+}
+
+/// A fire's answer: nothing is wanted from the guest.
+const NO_ACTION: FireReply = FireReply::ZERO;
+
+impl Shim {
+    /// The shim of a VM with at most that many vCPUs.
+    ///
+    /// # Errors
+    /// [`NewError`].
+    pub fn new(name: VmName, vcpus: u32) -> Result<Arc<Self>, NewError> {
+        if !(1..=MAX_VCPUS).contains(&vcpus) {
+            return Err(NewError::Vcpus(vcpus));
+        }
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|e| NewError::System("eventfd", e))?;
+        Ok(Arc::new(Self {
+            name,
+            engine: Engine::new(vcpus),
+            memory: OnceLock::new(),
+            current: Arc::new(ArcSwapOption::empty()),
+            guest: Mutex::new(Guest::default()),
+            counters: (0..vcpus).map(|_| Arc::default()).collect(),
+            random: RandomState::new(),
+            wake,
+            off: AtomicBool::new(false),
+            polls: AtomicU64::new(0),
+            sessions: AtomicU32::new(0),
+            said: AtomicU64::new(0),
+        }))
+    }
+
+    /// The VM's name.
+    #[must_use]
+    pub const fn name(&self) -> &VmName {
+        &self.name
+    }
+
+    /// The engine that runs this VM's sessions.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Gives the shim the guest's RAM, once it is mapped. Until then no call is answered. Given a
+    /// second time, the first stays.
+    pub fn attach_memory(&self, memory: GuestRam) {
+        drop(self.memory.set(memory));
+    }
+
+    /// The guest's RAM, if it is attached.
+    #[must_use]
+    pub fn memory(&self) -> Option<&GuestRam> {
+        self.memory.get()
+    }
+
+    /// The state of a vCPU, for the thread that runs it; `None` beyond the number given to
+    /// [`Shim::new`]. There must be one for a vCPU at a time: two would write the same counters
+    /// and, worse for the script, the same slot of its arenas.
+    #[must_use]
+    pub fn vcpu(&self, index: u32) -> Option<Vcpu> {
+        let counters = self.counters.get(usize::try_from(index).ok()?)?;
+        Some(Vcpu {
+            slot: LocalSlot(index),
+            page: Box::new(Descriptor::ZERO),
+            machine: Cache::new(Arc::clone(&self.current)),
+            counters: Arc::clone(counters),
+        })
+    }
+
+    /// Handles the call whose descriptor is the page at `page`, a multiple of 4096, and answers
+    /// in it. An address that is no RAM is counted and left alone.
+    ///
+    /// # Context
+    /// The firing path if the call is FIRE, on the vCPU's own thread. Does not panic, whatever the
+    /// guest wrote.
+    #[inline]
+    pub fn handle(&self, vcpu: &mut Vcpu, page: Gpa) {
+        let Some(memory) = self.memory.get() else { return };
+        if self.off.load(Ordering::Relaxed) {
+            return;
+        }
+        let at = Hpa(page.0);
+        let Vcpu { slot, page: copy, machine, counters } = vcpu;
+        let Some(head) = copy.as_mut_bytes().get_mut(..HEAD) else { return };
+        if memory.read(at, head).is_err() {
+            counters.refusal(Status::BadAddress);
+            return;
+        }
+        let call = match copy.header.check() {
+            Ok(call) => call,
+            Err(status) => return refuse(memory, at, counters, status),
+        };
+        counters.call(call);
+        if !read_rest(memory, at, copy) {
+            return refuse(memory, at, counters, Status::BadAddress);
+        }
+        let request = match copy.parse() {
+            Ok(request) => request,
+            Err(status) => return refuse(memory, at, counters, status),
+        };
+        if let Request::Fire { fire, stack } = request {
+            let Some(machine) =
+                machine.load().as_deref().filter(|m| m.cookie == copy.header.cookie)
+            else {
+                return refuse(memory, at, counters, Status::NotReady);
+            };
+            let (cpu, cr3) = (copy.header.cpu, copy.header.cr3);
+            let context = GuestFire { fire, stack, cpu, cr3, memory, machine };
+            self.engine.fire(*slot, ProbeId(fire.probe), &context);
+            return answer(memory, at, NO_ACTION.as_bytes());
+        }
+        match self.slow(memory, at, copy, &request) {
+            Ok(()) => {}
+            Err(status) => refuse(memory, at, counters, status),
+        }
+    }
+
+    /// Every call but FIRE.
+    #[cold]
+    #[inline(never)]
+    fn slow(
+        &self,
+        memory: &GuestRam,
+        at: Hpa,
+        copy: &Descriptor,
+        request: &Request<'_>,
+    ) -> Result<(), Status> {
+        if let Request::Hello(hello) = request {
+            return self.hello(memory, at, copy.header.cr3, hello);
+        }
+        let machine = self.current.load_full().ok_or(Status::NotReady)?;
+        if machine.cookie != copy.header.cookie {
+            return Err(Status::NotReady);
+        }
+        let paging = machine.paging.with_cr3(Cr3(copy.header.cr3));
+        let space = AddressSpace::new(memory, paging, Direct);
+        let fetch = |gva, len| fetch(&space, gva, len);
+        match request {
+            Request::Poll(poll) => {
+                self.poll(&machine, memory, at, poll)?;
+                return Ok(());
+            }
+            Request::Probes(b) => {
+                let batch = fetch(b.gva, b.len)?;
+                self.alive(&machine)?.add_probes(&batch, (b.first_id, b.count, b.flags))?;
+            }
+            Request::ProbesGone(g) => {
+                self.alive(&machine)?.remove_probes(g.first_id, g.count)?;
+            }
+            Request::Symbols(b) => {
+                let batch = fetch(b.gva, b.len)?;
+                self.symbols(&machine, &batch, b.count, b.flags)?;
+            }
+            Request::Types(t) => {
+                let bytes = fetch(t.gva, t.len)?;
+                self.alive(&machine)?.add_types(&bytes, t)?;
+            }
+            Request::Goodbye => self.goodbye("the guest said GOODBYE"),
+            Request::Hello(_) | Request::Fire { .. } => return Err(Status::BadCall),
+        }
+        self.wake();
+        answer(memory, at, &[]);
+        Ok(())
+    }
+
+    /// HELLO: a new life begins.
+    fn hello(&self, memory: &GuestRam, at: Hpa, cr3: u64, hello: &Hello) -> Result<(), Status> {
+        let paging = match hello.paging {
+            4 => GuestPaging::level4(Cr3(cr3)),
+            5 => GuestPaging::level5(Cr3(cr3)),
+            _ => return Err(Status::BadArgument),
+        };
+        // The kernel's text must be where it says: if it is not, either its page tables are not
+        // what we think, or the guest's RAM is not mapped as the guest sees it.
+        let space = AddressSpace::new(memory, paging, Direct);
+        if let Err(failure) = space.translate(Gva(hello.kernel_base), Access::Read) {
+            self.say_of_guest(&format!("HELLO refused, kernel text out of reach: {failure}"));
+            return Err(Status::BadAddress);
+        }
+        let cookie = {
+            let mut guest = self.guest();
+            guest.hello(&self.name, hello);
+            // Zero is what a guest has that was never told a cookie.
+            let cookie = self.random.hash_one(guest.life) | 1;
+            let symbols = Arc::default();
+            let machine = Machine { life: guest.life, cookie, paging, symbols };
+            self.current.store(Some(Arc::new(machine)));
+            cookie
+        };
+        self.wake();
+        let reply = HelloReply {
+            poll_interval_ms: POLL_INTERVAL_MS,
+            max_probes: MAX_PROBES,
+            host_flags: 0,
+            reserved: 0,
+        };
+        let place = offset(at, std::mem::offset_of!(Header, cookie));
+        memory.write(place, &cookie.to_le_bytes()).map_err(|_| Status::BadAddress)?;
+        answer(memory, at, reply.as_bytes());
+        Ok(())
+    }
+
+    /// The guest's state, if it is still in the life the call came from.
+    fn alive(&self, machine: &Machine) -> Result<MutexGuard<'_, Guest>, Status> {
+        let guest = self.guest();
+        if guest.present && guest.life == machine.life { Ok(guest) } else { Err(Status::NotReady) }
+    }
+
+    /// SYMBOLS: with the last batch, fires begin to see functions' names.
+    fn symbols(
+        &self,
+        machine: &Machine,
+        batch: &[u8],
+        count: u32,
+        flags: u32,
+    ) -> Result<(), Status> {
+        let mut guest = self.alive(machine)?;
+        if !guest.symbols.add(batch, count, flags)? {
+            return Ok(());
+        }
+        let table = SymbolTable::build(guest.symbols.blob(), guest.symbols.count())
+            .map_err(|_| Status::BadArgument)?;
+        self.current.store(Some(Arc::new(Machine {
+            life: machine.life,
+            cookie: machine.cookie,
+            paging: machine.paging,
+            symbols: Arc::new(table),
+        })));
+        Ok(())
+    }
+
+    /// POLL: acknowledgement in, commands out.
+    fn poll(
+        &self,
+        machine: &Machine,
+        memory: &GuestRam,
+        at: Hpa,
+        poll: &Poll,
+    ) -> Result<(), Status> {
+        self.polls.fetch_add(1, Ordering::Relaxed);
+        let mut guest = self.alive(machine)?;
+        guest.drops = poll.drops;
+        let before = guest.plan.settled();
+        guest.plan.acknowledge(poll.ack, poll.failed);
+        if !before && guest.plan.settled() {
+            self.wake();
+        }
+        let reply = guest.plan.reply();
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::MORE, reply.more);
+        let head = PollReply {
+            seq: reply.seq,
+            count: u32::try_from(reply.commands.len()).map_err(|_| Status::Limit)?,
+            flags: flags.bits(),
+            interval_ms: POLL_INTERVAL_MS,
+        };
+        let mut body = Vec::with_capacity(size_of::<PollReply>() + size_of_val(reply.commands));
+        body.extend_from_slice(head.as_bytes());
+        body.extend(reply.commands.iter().flat_map(|c: &Command| c.as_bytes().iter().copied()));
+        drop(guest);
+        answer(memory, at, &body);
+        Ok(())
+    }
+
+    /// The guest is gone.
+    pub fn goodbye(&self, reason: &str) {
+        {
+            let mut guest = self.guest();
+            self.current.store(None);
+            guest.leave(reason);
+        }
+        self.wake();
+    }
+
+    /// Stops answering for good: something went wrong that must not go on inside the monitor.
+    pub fn turn_off(&self, reason: &str) {
+        if !self.off.swap(true, Ordering::Relaxed) {
+            self.say(&format!("turned off: {reason}"));
+        }
+    }
+
+    /// Writes a line on stderr, which is the monitor's.
+    pub fn say(&self, line: &str) {
+        // Nobody can be told that nobody can be told.
+        drop(writeln!(std::io::stderr(), "hypertrace: {}: {line}", self.name));
+    }
+
+    /// As [`Shim::say`], for what a guest can cause as often as it likes: said a few times.
+    fn say_of_guest(&self, line: &str) {
+        if self.said.fetch_add(1, Ordering::Relaxed) < MAX_LINES_OF_GUEST {
+            self.say(line);
+        }
+    }
+
+    /// What was counted, by kind of call and of refusal.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        Totals::of(self.counters.iter().map(|counters| &**counters))
+    }
+
+    /// What was counted, as the control protocol reports it.
+    #[must_use]
+    pub fn stats(&self) -> ShimStats {
+        let totals = self.totals();
+        ShimStats {
+            fires: totals.calls(Call::Fire),
+            guest_drops: self.guest().drops,
+            bad_calls: totals.refused(),
+            polls: self.polls.load(Ordering::Relaxed),
+            sessions: self.sessions.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Locks the guest's state. A thread that panicked with it left it consistent enough: every
+    /// change is a batch that was checked before.
+    pub(crate) fn guest(&self) -> MutexGuard<'_, Guest> {
+        self.guest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the control thread look at the guest.
+    pub(crate) fn wake(&self) {
+        // It fails only if the counter would overflow, and then the thread is being woken.
+        let _ = self.wake.write(1);
+    }
+
+    /// What [`Shim::wake`] writes to.
+    pub(crate) const fn waker(&self) -> &EventFd {
+        &self.wake
+    }
+
+    /// Says how many sessions are open.
+    pub(crate) fn count_sessions(&self, open: u32) {
+        self.sessions.store(open, Ordering::Relaxed);
+    }
+}
+
+/// Copies what of a descriptor's body is behind [`HEAD`]; false if it is not in RAM.
+#[inline]
+fn read_rest(memory: &GuestRam, at: Hpa, copy: &mut Descriptor) -> bool {
+    let end = size_of::<Header>() + usize::try_from(copy.header.length).unwrap_or(usize::MAX);
+    if end <= HEAD {
+        return true;
+    }
+    match copy.as_mut_bytes().get_mut(HEAD..end) {
+        Some(rest) => memory.read(offset(at, HEAD), rest).is_ok(),
+        None => false,
+    }
+}
+
+/// Copies a batch out of guest memory. The length was checked against the ABI's limits.
+fn fetch(space: &AddressSpace<'_, GuestRam>, gva: u64, len: u64) -> Result<Vec<u8>, Status> {
+    let len = usize::try_from(len).map_err(|_| Status::Limit)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| Status::Limit)?;
+    bytes.resize(len, 0);
+    space.read(Gva(gva), &mut bytes).map_err(|_| Status::BadAddress)?;
+    Ok(bytes)
+}
+
+/// A field's place in a descriptor.
+#[inline]
+const fn offset(at: Hpa, field: usize) -> Hpa {
+    Hpa(at.0.wrapping_add(field as u64))
+}
+
+/// Writes a reply, the status last.
+#[inline]
+fn answer(memory: &GuestRam, at: Hpa, body: &[u8]) {
+    let length = u32::try_from(body.len()).unwrap_or(0);
+    conclude(memory, at, Status::Ok, length, body);
+}
+
+/// Answers with an error and counts it.
+#[cold]
+fn refuse(memory: &GuestRam, at: Hpa, counters: &VcpuCounters, status: Status) {
+    counters.refusal(status);
+    // A page without the magic is no descriptor: nothing in it is ours to write.
+    if status != Status::BadMagic {
+        conclude(memory, at, status, 0, &[]);
+    }
+}
+
+#[inline]
+fn conclude(memory: &GuestRam, at: Hpa, status: Status, length: u32, body: &[u8]) {
+    let word = u64::from(length) << 32 | u64::from(status.raw());
+    // The page was read a moment ago, and RAM does not go away.
+    let _ = memory.write(offset(at, size_of::<Header>()), body);
+    let _ = memory.write(offset(at, std::mem::offset_of!(Header, status)), &word.to_le_bytes());
+}
+
+const _: () = {
+    assert!(std::mem::offset_of!(Header, length) == std::mem::offset_of!(Header, status) + 4);
+    assert!(DOORBELL_OFFSET < size_of::<Header>());
+};
