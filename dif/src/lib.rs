@@ -16,7 +16,7 @@ pub mod asm;
 #[cfg(feature = "alloc")]
 pub mod build;
 #[cfg(feature = "alloc")]
-mod decode;
+pub mod decode;
 #[cfg(feature = "alloc")]
 pub mod difo;
 #[cfg(feature = "alloc")]
