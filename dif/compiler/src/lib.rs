@@ -16,11 +16,13 @@ mod pragma;
 mod preprocess;
 pub mod printf;
 pub mod pspec;
+mod sema;
 pub mod source;
 #[cfg(test)]
 mod testworld;
 mod token;
 pub mod types;
+pub mod unparse;
 pub mod world;
 pub use compiled::Compiled;
 pub use error::{Error, ErrorTag};

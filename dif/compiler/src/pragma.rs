@@ -6,6 +6,7 @@
 use crate::{
     ast::{Pragma, PragmaKind},
     error::{Error, ErrorTag},
+    lexer::text::{quoted_length, unescape},
     source::Span,
 };
 
@@ -80,26 +81,27 @@ fn d_pragma(words: &[&str], span: Span) -> Result<Pragma, Error> {
     Ok(Pragma { kind, span })
 }
 
-/// Splits a control line at blanks; a string in quotes is one word, its escapes read.
+/// Splits a control line at blanks. What stands in quotes is not split, its escapes are read.
 fn words(line: &[u8], span: Span) -> Result<Vec<String>, Error> {
     let mut words = Vec::new();
     let mut rest = line.trim_ascii();
-    while let Some(&first) = rest.first() {
-        let length = if first == b'"' {
-            let Some(length) = crate::lexer::text::quoted_length(rest, b'"') else {
+    while !rest.is_empty() {
+        let mut word = Vec::new();
+        while let Some(&first) = rest.first().filter(|byte| !byte.is_ascii_whitespace()) {
+            if first != b'"' {
+                word.push(first);
+                rest = &rest[1..];
+                continue;
+            }
+            let Some(length) = quoted_length(rest, b'"') else {
                 let message = "newline encountered in string literal";
                 return Err(Error::new(ErrorTag::StrNl, span, message));
             };
-            let bytes = crate::lexer::text::unescape(&rest[1..length - 1]);
-            words.push(String::from_utf8_lossy(&bytes).into_owned());
-            length
-        } else {
-            let stops = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'"';
-            let length = rest.iter().position(stops).unwrap_or(rest.len());
-            words.push(String::from_utf8_lossy(&rest[..length]).into_owned());
-            length
-        };
-        rest = rest[length..].trim_ascii_start();
+            word.extend(unescape(&rest[1..length - 1]));
+            rest = &rest[length..];
+        }
+        words.push(String::from_utf8_lossy(&word).into_owned());
+        rest = rest.trim_ascii_start();
     }
     Ok(words)
 }
@@ -122,6 +124,8 @@ mod tests {
         assert_eq!(kind("#pragma D option quiet"), Ok(Some(option("quiet", None))));
         let sized = Ok(Some(option("bufsize", Some("4m"))));
         assert_eq!(kind("#pragma D option bufsize=4m"), sized);
+        let spaced = Ok(Some(option("dest", Some("a b"))));
+        assert_eq!(kind("#pragma D option dest=\"a b\""), spaced);
         assert_eq!(kind("# pragma D option quiet a"), Err(ErrorTag::PragmaMalform));
     }
 

@@ -82,7 +82,10 @@ impl Lexer<'_> {
                 Next::Close => self.is_cast(name),
                 _ => false,
             },
-            (Role::Specifier, _) => !self.open.is_empty(),
+            (Role::Specifier, before) => {
+                let inner = !self.open.is_empty() || before == Role::Less;
+                inner || self.mode == Mode::Fragment
+            }
             _ => false,
         }
     }
@@ -109,13 +112,20 @@ impl Lexer<'_> {
 
     fn next(&self) -> Next {
         let rest = self.after();
+        let abstracts = |byte: u8| matches!(byte, b'*' | b'(') || is_blank(byte);
+        let run = rest.iter().take_while(|&&byte| abstracts(byte)).count();
+        let (run, tail) = rest.split_at(run);
+        // After a star, none of these ends an expression; `(*)` is an abstract declarator.
+        if run.trim_ascii_end().ends_with(b"*")
+            && tail.first().is_some_and(|byte| b"),>[]".contains(byte))
+        {
+            return Next::StarsClose;
+        }
         let stars = rest.iter().take_while(|&&byte| byte == b'*' || is_blank(byte)).count();
-        let tail = rest.get(stars..).unwrap_or_default();
         let starred = rest.first() == Some(&b'*');
-        match (starred, tail.first().copied().unwrap_or(0)) {
+        match (starred, rest.get(stars).copied().unwrap_or(0)) {
             (false, byte) if is_word(byte) => Next::Word,
             (true, byte) if is_word(byte) => Next::StarsWord,
-            (true, b')' | b',' | b'>' | b'[' | b']') => Next::StarsClose,
             (false, b')') => Next::Close,
             (false, b',' | b']') => Next::Comma,
             (false, b'<') => Next::Less,
