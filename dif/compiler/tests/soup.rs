@@ -11,7 +11,7 @@ use proptest::prelude::*;
 fn feed(text: &[u8]) {
     let mut macros = Macros::new().with_args(["x", "1", "name", "\"text\""]);
     macros.set("target", 1);
-    let is_type = |name: &str| name.len() % 2 == 0;
+    let is_type = |name: &str| name.len().is_multiple_of(2);
     for with_target in [false, true] {
         for origin in [Origin::File("x.d".into()), Origin::Specifier(SpecKind::Function)] {
             let mut sources = SourceMap::new();
