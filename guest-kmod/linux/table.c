@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause)
+/*
+ * Probes by id, and the batches in which probes and symbols are announced.
+ *
+ * Ids go up without gaps and are never given out twice while the host knows us. Probes lie in
+ * chunks that are never moved, so the firing path needs no lock to find one.
+ */
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "hypertrace.h"
+
+#define CHUNK 4096
+#define CHUNKS (HT_MAX_PROBES / CHUNK)
+#define BATCH_BYTES (1u << 20)
+
+static struct ht_probe *chunks[CHUNKS];
+u32 ht_probes;
+static u32 most_probes;
+
+/* A batch that is being filled. */
+struct batch {
+	u8 *bytes;
+	u32 len;
+	u32 count;
+	bool sent; /* something of this table went out before */
+};
+
+static struct batch probes, symbols;
+static u32 batch_first;
+
+struct ht_probe *ht_probe(u32 id)
+{
+	if (id == 0 || id > READ_ONCE(ht_probes))
+		return NULL;
+	return &chunks[(id - 1) / CHUNK][(id - 1) % CHUNK];
+}
+
+/* Copies a string with its NUL, cut at `most`; what a terminal would not like becomes '?'. */
+static u8 *put(u8 *to, const char *text, u32 most)
+{
+	while (*text && most--) {
+		*to++ = *text >= ' ' && *text < 0x7f ? *text : '?';
+		text++;
+	}
+	*to++ = 0;
+	return to;
+}
+
+/* Ends an entry: pads it, writes its length, counts it. */
+static void finish(struct batch *batch, u8 *entry, u8 *end)
+{
+	u32 len = end - entry, padded = ALIGN(len, 4);
+
+	memset(end, 0, padded - len);
+	*(u16 *)entry = padded;
+	batch->len += padded;
+	batch->count++;
+}
+
+static int send_probes(bool last)
+{
+	struct ht_probes *body = ht_body();
+	u32 status;
+
+	memset(body, 0, sizeof(*body));
+	body->gva = (unsigned long)probes.bytes;
+	body->len = probes.len;
+	body->count = probes.count;
+	body->first_id = batch_first;
+	body->flags = (probes.sent ? 0 : HT_BATCH_FLAGS_FIRST) | (last ? HT_BATCH_FLAGS_LAST : 0);
+	status = ht_call(HT_CALL_PROBES, sizeof(*body));
+	probes.sent = true;
+	probes.len = probes.count = 0;
+	batch_first = ht_probes + 1;
+	if (status) {
+		pr_warn("hypertrace: the host refuses our probes: status %u\n", status);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+int ht_probe_flush(bool last)
+{
+	return probes.count || last ? send_probes(last) : 0;
+}
+
+/* Puts a probe into the table and the batch; 0 if there is no room. */
+u32 ht_probe_add(const struct ht_description *d)
+{
+	struct ht_probe_head *head;
+	u32 at = ht_probes;
+	struct ht_probe *probe;
+	u8 *end;
+
+	if (at >= most_probes)
+		return 0;
+	if (!chunks[at / CHUNK]) {
+		chunks[at / CHUNK] = vzalloc(CHUNK * sizeof(struct ht_probe));
+		if (!chunks[at / CHUNK])
+			return 0;
+	}
+	if (probes.len + 2048 > BATCH_BYTES && send_probes(false))
+		return 0;
+	probe = &chunks[at / CHUNK][at % CHUNK];
+	probe->kind = d->kind;
+	probe->index = d->index;
+	head = (void *)(probes.bytes + probes.len);
+	head->kind = d->kind;
+	head->nargs = d->nargs;
+	head->address_low = d->address;
+	head->address_high = d->address >> 32;
+	end = put((u8 *)(head + 1), d->provider, HT_MAX_NAME);
+	end = put(end, d->module, HT_MAX_NAME);
+	end = put(end, d->function, HT_MAX_FUNCTION);
+	end = put(end, d->name, HT_MAX_NAME);
+	end = put(end, d->args ?: "", HT_MAX_TYPES);
+	finish(&probes, (u8 *)head, end);
+	WRITE_ONCE(ht_probes, at + 1);
+	return at + 1;
+}
+
+/* Tells the host that probes are no more; their ids stay used. */
+void ht_probe_remove(u32 first, u32 count)
+{
+	struct ht_probes_gone *body = ht_body();
+	u32 id;
+
+	for (id = first; id < first + count; id++) {
+		ht_probe(id)->enabled = 0;
+		ht_probe(id)->kind = HT_PROBE_KIND_OTHER;
+	}
+	body->first_id = first;
+	body->count = count;
+	ht_call(HT_CALL_PROBES_GONE, sizeof(*body));
+}
+
+static int send_symbols(bool last)
+{
+	struct ht_symbols *body = ht_body();
+	u32 status;
+
+	body->gva = (unsigned long)symbols.bytes;
+	body->len = symbols.len;
+	body->count = symbols.count;
+	body->flags = (symbols.sent ? 0 : HT_BATCH_FLAGS_FIRST) | (last ? HT_BATCH_FLAGS_LAST : 0);
+	status = ht_call(HT_CALL_SYMBOLS, sizeof(*body));
+	symbols.sent = true;
+	symbols.len = symbols.count = 0;
+	if (status) {
+		pr_warn("hypertrace: the host refuses our symbols: status %u\n", status);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+int ht_symbol_flush(bool last)
+{
+	return symbols.count || last ? send_symbols(last) : 0;
+}
+
+int ht_symbol_add(const char *name, const char *module, unsigned long addr, char kind)
+{
+	struct ht_symbol_head *head;
+	u8 *end;
+
+	if (symbols.len + 1024 > BATCH_BYTES && send_symbols(false))
+		return -EPROTO;
+	head = (void *)(symbols.bytes + symbols.len);
+	head->kind = kind;
+	head->reserved = 0;
+	head->size = 0;
+	head->address_low = addr;
+	head->address_high = addr >> 32;
+	end = put((u8 *)(head + 1), name, HT_MAX_SYMBOL);
+	end = put(end, module, HT_MAX_NAME);
+	finish(&symbols, (u8 *)head, end);
+	return 0;
+}
+
+int ht_table_init(u32 max_probes)
+{
+	most_probes = min_t(u32, max_probes, HT_MAX_PROBES);
+	batch_first = 1;
+	probes.bytes = vmalloc(BATCH_BYTES);
+	symbols.bytes = vmalloc(BATCH_BYTES);
+	return probes.bytes && symbols.bytes ? 0 : -ENOMEM;
+}
+
+/* Forgets everything. Nothing may be instrumented any more. */
+void ht_table_clear(void)
+{
+	u32 i;
+
+	WRITE_ONCE(ht_probes, 0);
+	for (i = 0; i < CHUNKS; i++) {
+		vfree(chunks[i]);
+		chunks[i] = NULL;
+	}
+	vfree(probes.bytes);
+	vfree(symbols.bytes);
+	memset(&probes, 0, sizeof(probes));
+	memset(&symbols, 0, sizeof(symbols));
+}
