@@ -106,6 +106,15 @@ fn execute<E: Env + ?Sized>(
                 pc += 1;
             }};
         }
+        // The same with rd and r1 one register.
+        macro_rules! immediate2 {
+            ($operation:expr) => {{
+                let constant = i.constant();
+                r2!() = constant;
+                r1!() = $operation(r1!(), constant);
+                pc += 1;
+            }};
+        }
         macro_rules! or_fault {
             ($result:expr) => {
                 match $result {
@@ -172,9 +181,33 @@ fn execute<E: Env + ?Sized>(
             Code::UdivI => divide_immediate!(AtomicOp::Udiv),
             Code::SremI => divide_immediate!(AtomicOp::Srem),
             Code::UremI => divide_immediate!(AtomicOp::Urem),
+            Code::Or2 => r1!() |= r2!(),
+            Code::Xor2 => r1!() ^= r2!(),
+            Code::And2 => r1!() &= r2!(),
+            Code::Sll2 => r1!() = shift_left(r1!(), r2!()),
+            Code::Srl2 => r1!() = shift_right(r1!(), r2!()),
+            Code::Sra2 => r1!() = shift_right_signed(r1!(), r2!()),
+            Code::Sub2 => r1!() = u64::wrapping_sub(r1!(), r2!()),
+            Code::Add2 => r1!() = u64::wrapping_add(r1!(), r2!()),
+            Code::Mul2 => r1!() = u64::wrapping_mul(r1!(), r2!()),
+            Code::OrI2 => immediate2!(|a: u64, b: u64| a | b),
+            Code::XorI2 => immediate2!(|a: u64, b: u64| a ^ b),
+            Code::AndI2 => immediate2!(|a: u64, b: u64| a & b),
+            Code::SllI2 => immediate2!(shift_left),
+            Code::SrlI2 => immediate2!(shift_right),
+            Code::SraI2 => immediate2!(shift_right_signed),
+            Code::SubI2 => immediate2!(u64::wrapping_sub),
+            Code::AddI2 => immediate2!(u64::wrapping_add),
+            Code::MulI2 => immediate2!(u64::wrapping_mul),
             Code::Not => rd!() = !r1!(),
             Code::Mov => rd!() = r1!(),
             Code::Cmp => (left, right) = (r1!(), r2!()),
+            Code::CmpI => {
+                let constant = i.constant();
+                r2!() = constant;
+                (left, right) = (r1!(), constant);
+                pc += 1;
+            }
             Code::Tst => (left, right) = (u64::from(r1!() != 0), 0),
             Code::Scmp => {
                 let order = or_fault!(string::compare(env, r1!(), r2!()));

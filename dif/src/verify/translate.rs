@@ -11,7 +11,7 @@ use super::{
 pub(super) fn translate(difo: &Difo, string_base: u32) -> Result<VerifiedDifo, VerifyError> {
     let mut text = Vec::with_capacity(difo.text.len());
     for (at, word) in difo.text.iter().enumerate() {
-        text.push(decode(Instr(*word), at, difo, string_base)?);
+        text.push(in_place(decode(Instr(*word), at, difo, string_base)?));
     }
     let shape = shape(&text, &difo.integers);
     fuse(&mut text);
@@ -205,6 +205,23 @@ fn shape(text: &[Decoded], integers: &[u64]) -> Shape {
     }
 }
 
+/// The shorter form of arithmetic whose result goes where its first operand was.
+fn in_place(i: Decoded) -> Decoded {
+    let code = match i.code {
+        Code::Or => Code::Or2,
+        Code::Xor => Code::Xor2,
+        Code::And => Code::And2,
+        Code::Sll => Code::Sll2,
+        Code::Srl => Code::Srl2,
+        Code::Sra => Code::Sra2,
+        Code::Sub => Code::Sub2,
+        Code::Add => Code::Add2,
+        Code::Mul => Code::Mul2,
+        _ => return i,
+    };
+    if i.r1 == i.rd { Decoded { code, ..i } } else { i }
+}
+
 /// Lets the first of a pair do the work of both. The second stays: a branch may land on it.
 fn fuse(text: &mut [Decoded]) {
     for at in 1..text.len() {
@@ -229,6 +246,16 @@ fn with_constant(second: Decoded, first: Decoded) -> Option<(Code, Decoded, Deco
         return None;
     }
     let code = match second.code {
+        Code::Or2 => Code::OrI2,
+        Code::Xor2 => Code::XorI2,
+        Code::And2 => Code::AndI2,
+        Code::Sll2 => Code::SllI2,
+        Code::Srl2 => Code::SrlI2,
+        Code::Sra2 => Code::SraI2,
+        Code::Sub2 => Code::SubI2,
+        Code::Add2 => Code::AddI2,
+        Code::Mul2 => Code::MulI2,
+        Code::Cmp => Code::CmpI,
         Code::Or => Code::OrI,
         Code::Xor => Code::XorI,
         Code::And => Code::AndI,
