@@ -4,8 +4,10 @@
 //! comes through [`World`].
 
 pub mod ast;
+mod codegen;
 pub mod compiled;
 mod declare;
+pub mod dlib;
 pub mod error;
 mod errtag;
 pub mod format;

@@ -55,6 +55,15 @@ pub struct TypeContainer<'a> {
     pub bytes: &'a [u8],
 }
 
+/// An operating system: which part of the D library is for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Os {
+    /// Linux.
+    Linux,
+    /// FreeBSD.
+    FreeBsd,
+}
+
 /// One kernel image, as the compiler sees it.
 pub trait World {
     /// The kernel's type containers, the image's own first. Empty if the machine has none: then
@@ -73,6 +82,11 @@ pub trait World {
     /// Bytes of a pointer: 8.
     fn pointer_size(&self) -> u8 {
         8
+    }
+
+    /// What it runs. Linux, unless the world says otherwise.
+    fn os(&self) -> Os {
+        Os::Linux
     }
 
     /// A name for error messages (`vm-web-0`, `Linux-6.1.0`).

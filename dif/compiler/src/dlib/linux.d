@@ -1,0 +1,106 @@
+/*
+ * How a Linux kernel's own structures become D's.
+ *
+ * Members are read when a script uses them, not before: a kernel that lacks one is only a matter
+ * for scripts that want it.
+ */
+
+translator psinfo_t < struct task_struct *T > {
+	pr_nlwp = T->signal->nr_threads;
+	pr_pid = T->tgid;
+	pr_ppid = T->real_parent->tgid;
+	/* The group's and the session's number in the first namespace: PIDTYPE_PGID, PIDTYPE_SID. */
+	pr_pgid = T->signal->pids[2]->numbers[0].nr;
+	pr_sid = T->signal->pids[3]->numbers[0].nr;
+	pr_uid = T->real_cred->uid.val;
+	pr_euid = T->real_cred->euid.val;
+	pr_gid = T->real_cred->gid.val;
+	pr_egid = T->real_cred->egid.val;
+	pr_addr = (uintptr_t)T;
+	pr_fname = stringof(T->comm);
+	pr_taskid = 0;
+	pr_projid = 0;
+};
+
+translator lwpsinfo_t < struct task_struct *T > {
+	pr_flag = T->flags;
+	pr_lwpid = T->pid;
+	pr_addr = (uintptr_t)T;
+	/* 0 runs or may run, 0x3 sleeps, 0xc is stopped or traced, 0x30 is dead. */
+	pr_state = T->__state == 0 ? (T->on_cpu ? SONPROC : SRUN) :
+	    T->__state & 0x3 ? SSLEEP : T->__state & 0xc ? SSTOP : T->__state & 0x30 ? SZOMB : SWAIT;
+	pr_sname = T->__state == 0 ? (T->on_cpu ? 'O' : 'R') :
+	    T->__state & 0x3 ? 'S' : T->__state & 0xc ? 'T' : T->__state & 0x30 ? 'Z' : 'W';
+	pr_pri = T->prio;
+	pr_clname = T->policy == 0 ? "TS" : T->policy == 1 ? "FIFO" : T->policy == 2 ? "RR" :
+	    T->policy == 3 ? "BATCH" : T->policy == 5 ? "IDLE" : "DL";
+	pr_onpro = T->thread_info.cpu;
+};
+
+translator cpuinfo_t < struct task_struct *T > {
+	cpu_id = T->thread_info.cpu;
+	cpu_pset = 0;
+	cpu_chip = 0;
+	cpu_lgrp = 0;
+};
+
+inline psinfo_t *curpsinfo = xlate < psinfo_t * > (curthread);
+inline lwpsinfo_t *curlwpsinfo = xlate < lwpsinfo_t * > (curthread);
+inline cpuinfo_t *curcpu = xlate < cpuinfo_t * > (curthread);
+
+/* A request's lowest byte says what is done: 1 writes, other odd ones write too. */
+translator bufinfo_t < struct bio *B > {
+	b_flags = (B->bi_opf & 1 ? B_WRITE : B_READ) | (B->bi_opf & (1 << 11) ? 0 : B_ASYNC) |
+	    (B->bi_status ? B_ERROR : 0);
+	b_bcount = B->bi_iter.bi_size;
+	b_addr = (uintptr_t)B;
+	b_blkno = B->bi_iter.bi_sector;
+	b_lblkno = B->bi_iter.bi_sector;
+	b_bufsize = B->bi_iter.bi_size;
+	b_iodone = (uintptr_t)B->bi_end_io;
+	b_error = B->bi_status;
+	b_edev = B->bi_bdev == NULL ? 0 : B->bi_bdev->bd_dev;
+};
+
+translator devinfo_t < struct bio *B > {
+	dev_major = B->bi_bdev == NULL ? 0 : B->bi_bdev->bd_dev >> 20;
+	dev_minor = B->bi_bdev == NULL ? 0 : B->bi_bdev->bd_dev & 0xfffff;
+	dev_instance = B->bi_bdev == NULL ? 0 : B->bi_bdev->bd_dev & 0xfffff;
+	dev_name = B->bi_bdev == NULL ? "nfs" : stringof(B->bi_bdev->bd_disk->disk_name);
+	dev_statname = B->bi_bdev == NULL ? "nfs" :
+	    stringof(B->bi_bdev->bd_device.kobj.name);
+	dev_pathname = B->bi_bdev == NULL ? "<nfs>" :
+	    strjoin("/dev/", stringof(B->bi_bdev->bd_device.kobj.name));
+};
+
+translator fileinfo_t < struct file *F > {
+	fi_name = F == NULL ? "<none>" : stringof(F->f_path.dentry->d_name.name);
+	fi_offset = F == NULL ? 0 : F->f_pos;
+	fi_fs = F == NULL ? "<none>" : stringof(F->f_inode->i_sb->s_type->name);
+	fi_oflags = F == NULL ? 0 : F->f_flags;
+};
+
+/* The current process's open files, by descriptor. */
+inline fileinfo_t fds[int fd] = xlate < fileinfo_t > (
+    fd >= 0 && fd < (int)curthread->files->fdt->max_fds ?
+    curthread->files->fdt->fd[fd] : (struct file *)NULL);
+
+/* fi_oflags, and open(2)'s flags. */
+inline int O_ACCMODE = 0003;
+inline int O_RDONLY = 00;
+inline int O_WRONLY = 01;
+inline int O_RDWR = 02;
+inline int O_CREAT = 0100;
+inline int O_EXCL = 0200;
+inline int O_NOCTTY = 0400;
+inline int O_TRUNC = 01000;
+inline int O_APPEND = 02000;
+inline int O_NONBLOCK = 04000;
+inline int O_NDELAY = 04000;
+inline int O_DSYNC = 010000;
+inline int O_DIRECT = 040000;
+inline int O_LARGEFILE = 0100000;
+inline int O_DIRECTORY = 0200000;
+inline int O_NOFOLLOW = 0400000;
+inline int O_CLOEXEC = 02000000;
+inline int O_SYNC = 04010000;
