@@ -60,6 +60,9 @@ pub struct AggDesc {
     pub values: u32,
     /// The first action of the tuple: it computes the aggregation variable's id.
     pub varid: u32,
+    /// The action that computes the weight (`quantize(x, weight)`): a `DIFEXPR` that records
+    /// nothing, the last of the tuple.
+    pub weight: Option<u32>,
     /// The key's elements: sizes and kinds; their offsets mean nothing.
     pub key: Vec<RecordDesc>,
 }
@@ -251,7 +254,6 @@ fn sized(
     let is_string = kind == act::IMMSTACK || ret.is_some_and(|ty| ty.is_string());
     let size = match kind {
         act::DIFEXPR | act::TRACEMEM | act::PRINTM => value_size(ret.ok_or(wrong)?, config),
-        act::TRACEMEM_DYNSIZE => u64::from(ret.ok_or(wrong)?.size) + 8,
         act::PRINTF | act::PRINTA | act::SYSTEM | act::FREOPEN | act::LIBACT => {
             ret.map_or(0, |ty| value_size(ty, config))
         }
@@ -273,10 +275,11 @@ fn sized(
             ret.filter(|ty| !ty.is_by_ref() && ty.size == 8).ok_or(wrong)?;
             16
         }
-        act::SPECULATE | act::COMMIT | act::DISCARD => {
+        act::SPECULATE | act::COMMIT | act::DISCARD | act::RAISE => {
             ret.filter(|ty| !ty.is_by_ref()).ok_or(wrong)?;
             0
         }
+        act::STOP | act::BREAKPOINT | act::PANIC => 0,
         _ => return Err(EcbError::Unsupported { action: at, kind }),
     };
     if size > u64::from(MAX_RECORD) {
@@ -330,12 +333,16 @@ fn agg_desc(
     if key.len() > MAX_KEY_ELEMENTS {
         return Err(tuple);
     }
-    if let Some(odd) = key.iter().find(|k| !may_be_key(k.kind) || k.size > MAX_STRSIZE) {
+    let is_weight = |last: &RecordDesc| last.kind == act::DIFEXPR && last.size == 0;
+    let weight = if key.last().is_some_and(is_weight) { key.pop().map(|w| w.action) } else { None };
+    if let Some(odd) =
+        key.iter().find(|k| !may_be_key(k.kind) || k.size > MAX_STRSIZE || k.size == 0)
+    {
         return Err(EcbError::Unsupported { action: odd.action, kind: odd.kind });
     }
     let argument = EcbError::Argument { action: at, kind, arg: action.arg };
     let values = crate::arena::aggfunc::value_words(kind, action.arg).ok_or(argument)?;
-    Ok(AggDesc { action: at, kind, arg: action.arg, values, varid: varid.action, key })
+    Ok(AggDesc { action: at, kind, arg: action.arg, values, varid: varid.action, weight, key })
 }
 
 /// The most elements of an aggregation's key.

@@ -23,5 +23,6 @@ pub mod context;
 #[cfg(feature = "std")]
 pub mod control;
 pub mod ecb;
+pub mod engine;
 pub mod ids;
 mod num;

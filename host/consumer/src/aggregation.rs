@@ -5,17 +5,16 @@
 //! `printa()`, `clear()`, `trunc()` and `normalize()` see is the last snapshot's state, not that
 //! of the firing (as in dtrace(1)).
 //!
-//! A key is the bytes of its elements, one behind the other. A key with an address in it
-//! (`stack()`, `sym()`) means something on one machine only, so it also holds the machine; any
-//! other key is merged over all machines.
+//! A key with an address in it (`stack()`, `sym()`) means something on one machine only, so it
+//! also holds the machine; any other key is merged over all machines.
 
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use dlang::compiled::{AggFunction, AggId, Aggregation, KeyInfo, ValueKind};
-use host::ids::MachineId;
+use dlang::compiled::{AggFunction, AggId, Aggregation, ValueKind};
+use host::{arena::key::KeyPart, ids::MachineId};
 
 use crate::format::{
     Datum,
@@ -23,13 +22,13 @@ use crate::format::{
     quantize::{bucket_value, log_bounds},
 };
 
-/// A key: elements one behind the other, and the machine if an element is an address.
+/// A key: the bytes of its elements, and the machine if an element is an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// The elements, each padded to its size.
-    pub bytes: Box<[u8]>,
+struct Key {
+    /// Strings without their NUL.
+    elements: Box<[Box<[u8]>]>,
     /// Whose addresses they are.
-    pub machine: Option<MachineId>,
+    machine: Option<MachineId>,
 }
 
 /// The value under one key.
@@ -45,7 +44,6 @@ struct Entry {
 #[derive(Clone, Debug)]
 struct Table {
     definition: Aggregation,
-    key_sizes: Vec<usize>,
     entries: HashMap<Key, Entry>,
     /// `printa()` has shown it, so that it is not printed at exit.
     printed: bool,
@@ -70,16 +68,9 @@ pub enum MergeError {
     /// No such aggregation.
     #[error("a snapshot names aggregation {0}, which the script does not have")]
     Unknown(u32),
-    /// Key or value have other sizes than the script says.
-    #[error("a snapshot's entry for @{name} has a key of {key} bytes and {words} words")]
-    Size {
-        /// The aggregation.
-        name: String,
-        /// Bytes of the key.
-        key: usize,
-        /// Words of the value.
-        words: usize,
-    },
+    /// Key or value are not what the script says.
+    #[error("a snapshot's entry for @{0} does not fit it")]
+    Misfit(String),
 }
 
 /// One printed line: the key and a value for each aggregation asked for.
@@ -101,40 +92,21 @@ pub struct Aggregations {
 }
 
 impl Aggregations {
-    /// Makes an aggregation known; knowing it already changes nothing. `strsize` and
-    /// `stackframes` are the session's.
-    pub fn define(&mut self, definition: &Aggregation, strsize: usize, stackframes: usize) {
-        self.zeroes.entry(definition.id).or_insert_with(|| vec![0; words_of(definition.function)]);
+    /// Makes an aggregation known; knowing it already changes nothing.
+    pub fn define(&mut self, definition: &Aggregation) {
+        self.zeroes
+            .entry(definition.id)
+            .or_insert_with(|| vec![0; words_of(definition.function)]);
         self.tables.entry(definition.id).or_insert_with(|| Table {
             definition: definition.clone(),
-            key_sizes: definition
-                .keys
-                .iter()
-                .map(|key| element_size(key, strsize, stackframes))
-                .collect(),
             entries: HashMap::new(),
             printed: false,
         });
     }
 
-    /// The size of each element of an aggregation's key; `None` if it is not known.
-    #[must_use]
-    pub fn key_sizes(&self, id: AggId) -> Option<&[usize]> {
-        self.tables.get(&id).map(|table| table.key_sizes.as_slice())
-    }
-
-    /// Whether an aggregation's keys hold addresses, which only one machine's symbols name.
-    #[must_use]
-    pub fn has_addresses(&self, id: AggId) -> bool {
-        self.tables.get(&id).is_some_and(Table::has_addresses)
-    }
-
-    /// The kinds of the elements of an aggregation's key.
-    pub fn key_kinds(&self, id: AggId) -> impl Iterator<Item = &ValueKind> {
-        self.tables.get(&id).into_iter().flat_map(|t| t.definition.keys.iter().map(|k| &k.kind))
-    }
-
-    /// Adds what a slot has counted since the last snapshot.
+    /// Adds what a slot has counted since the last snapshot: the engine's key and words. An
+    /// address that names a symbol or module is first moved to where that starts (`anchor`), so
+    /// that all addresses of one function are one key.
     ///
     /// # Errors
     /// [`MergeError`] if it does not fit; nothing is changed then.
@@ -142,23 +114,19 @@ impl Aggregations {
         &mut self,
         id: AggId,
         machine: MachineId,
-        key: &[u8],
-        words: &[i64],
+        key: &[KeyPart],
+        words: &[u64],
+        anchor: &dyn Fn(&ValueKind, u64) -> u64,
     ) -> Result<(), MergeError> {
         let table = self.tables.get_mut(&id).ok_or(MergeError::Unknown(id.0))?;
         let function = table.definition.function;
-        if key.len() != table.key_sizes.iter().sum::<usize>() || words.len() != words_of(function) {
-            let name = table.definition.name.clone();
-            return Err(MergeError::Size { name, key: key.len(), words: words.len() });
-        }
-        let machine = table.has_addresses().then_some(machine);
-        let key = Key { bytes: table.canonical(key), machine };
+        let misfit = || MergeError::Misfit(table.definition.name.clone());
+        let words = value_words(function, words).ok_or_else(misfit)?;
+        let elements = table.encode(key, anchor).ok_or_else(misfit)?;
+        let key = Key { elements, machine: table.has_addresses().then_some(machine) };
         match table.entries.get_mut(&key) {
-            Some(entry) => entry.add(function, words),
-            None => {
-                let entry = Entry { words: words.to_vec(), normal: 1, cleared: false };
-                table.entries.insert(key, entry);
-            }
+            Some(entry) => entry.add(function, &words),
+            None => drop(table.entries.insert(key, Entry { words, normal: 1, cleared: false })),
         }
         Ok(())
     }
@@ -323,28 +291,35 @@ impl Table {
     }
 
     fn elements<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = Datum<'a>> {
-        let mut rest: &[u8] = &key.bytes;
-        self.definition.keys.iter().zip(&self.key_sizes).map(move |(info, &size)| {
-            let (bytes, after) = rest.split_at_checked(size).unwrap_or((rest, &[]));
-            rest = after;
-            Datum { kind: &info.kind, bytes }
-        })
+        let kinds = self.definition.keys.iter().map(|info| &info.kind);
+        kinds.zip(&key.elements).map(|(kind, bytes)| Datum { kind, bytes })
     }
 
-    /// The key with everything behind the NUL of a string zeroed, so that equal keys have equal
-    /// bytes whatever lay in the buffer before.
-    fn canonical(&self, key: &[u8]) -> Box<[u8]> {
-        let mut bytes: Box<[u8]> = key.into();
-        let mut at = 0;
-        for (info, &size) in self.definition.keys.iter().zip(&self.key_sizes) {
-            let element = bytes.get_mut(at..at + size).unwrap_or_default();
-            if matches!(info.kind, ValueKind::String | ValueKind::CharArray) {
-                let end = element.iter().position(|&b| b == 0).unwrap_or(size);
-                element.get_mut(end..).unwrap_or_default().fill(0);
-            }
-            at += size;
+    /// The bytes of each element of a key; `None` if it is not a key of this aggregation.
+    fn encode(
+        &self,
+        key: &[KeyPart],
+        anchor: &dyn Fn(&ValueKind, u64) -> u64,
+    ) -> Option<Box<[Box<[u8]>]>> {
+        let infos = &self.definition.keys;
+        if key.len() != infos.len() {
+            return None;
         }
-        bytes
+        let encoded = infos.iter().zip(key).map(|(info, part)| match (part, &info.kind) {
+            (KeyPart::Scalar(address), kind @ (ValueKind::Symbol | ValueKind::Module)) => {
+                Some(Box::from(anchor(kind, *address).to_le_bytes()))
+            }
+            (KeyPart::Scalar(value), _) => {
+                let size = usize::try_from(info.size).ok()?;
+                Some(Box::from(value.to_le_bytes().get(..size)?))
+            }
+            (KeyPart::Bytes(bytes), ValueKind::String | ValueKind::CharArray) => {
+                let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
+                Some(Box::from(bytes.get(..end)?))
+            }
+            (KeyPart::Bytes(bytes), _) => Some(bytes.as_slice().into()),
+        });
+        encoded.collect()
     }
 
     /// By value, then by key.
@@ -423,21 +398,23 @@ impl Value<'_> {
     }
 }
 
-/// Bytes of an element of a key.
-fn element_size(key: &KeyInfo, strsize: usize, stackframes: usize) -> usize {
-    let size = usize::try_from(key.size).unwrap_or(usize::MAX);
-    match key.kind {
-        ValueKind::String if size == 0 => strsize,
-        ValueKind::Stack { frames: 0 } => stackframes.saturating_mul(8),
-        ValueKind::Stack { frames } => {
-            usize::try_from(frames).unwrap_or(usize::MAX).saturating_mul(8)
+/// The words that are the value: the engine puts the argument of `lquantize()` and
+/// `llquantize()` in front. `None` if they are not this function's.
+fn value_words(function: AggFunction, words: &[u64]) -> Option<Vec<i64>> {
+    let own = match function {
+        AggFunction::Lquantize { .. } | AggFunction::Llquantize { .. } => {
+            let (arg, rest) = words.split_first()?;
+            (*arg == function.arg()).then_some(rest)?
         }
-        _ => size,
-    }
+        _ => words,
+    };
+    (own.len() == words_of(function)).then(|| own.iter().map(|w| w.cast_signed()).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use dlang::compiled::KeyInfo;
+
     use super::*;
 
     const A: AggId = AggId(1);
@@ -455,13 +432,24 @@ mod tests {
     fn with(functions: &[(AggId, AggFunction)]) -> Aggregations {
         let mut all = Aggregations::default();
         for &(id, function) in functions {
-            all.define(&definition(id, function, vec![int_key()]), 256, 20);
+            all.define(&definition(id, function, vec![int_key()]));
         }
         all
     }
 
     fn add(all: &mut Aggregations, id: AggId, key: u32, words: &[i64]) {
-        all.merge(id, HOST, &key.to_le_bytes(), words).unwrap();
+        merge(all, id, HOST, KeyPart::Scalar(u64::from(key)), words).unwrap();
+    }
+
+    fn merge(
+        all: &mut Aggregations,
+        id: AggId,
+        machine: MachineId,
+        key: KeyPart,
+        words: &[i64],
+    ) -> Result<(), MergeError> {
+        let words: Vec<u64> = words.iter().map(|w| w.cast_unsigned()).collect();
+        all.merge(id, machine, &[key], &words, &|_, address| address)
     }
 
     fn shown(all: &Aggregations, ids: &[AggId], order: &SortOrder) -> Vec<(i64, Vec<i64>)> {
@@ -561,11 +549,12 @@ mod tests {
     fn only_addresses_belong_to_a_machine() {
         let mut all = Aggregations::default();
         let stack = KeyInfo { kind: ValueKind::Stack { frames: 1 }, size: 8 };
-        all.define(&definition(A, AggFunction::Count, vec![stack]), 256, 20);
-        all.define(&definition(B, AggFunction::Count, vec![int_key()]), 256, 20);
+        all.define(&definition(A, AggFunction::Count, vec![stack]));
+        all.define(&definition(B, AggFunction::Count, vec![int_key()]));
         for machine in [MachineId(1), MachineId(2)] {
-            all.merge(A, machine, &8_u64.to_le_bytes(), &[1]).unwrap();
-            all.merge(B, machine, &8_u32.to_le_bytes(), &[1]).unwrap();
+            let frames = KeyPart::Bytes(8_u64.to_le_bytes().to_vec());
+            merge(&mut all, A, machine, frames, &[1]).unwrap();
+            merge(&mut all, B, machine, KeyPart::Scalar(8), &[1]).unwrap();
         }
         assert_eq!(all.lines(&[A], &PLAIN).len(), 2);
         assert_eq!(all.lines(&[B], &PLAIN).len(), 1);
@@ -576,9 +565,10 @@ mod tests {
     fn strings_end_at_their_nul() {
         let mut all = Aggregations::default();
         let text = KeyInfo { kind: ValueKind::String, size: 4 };
-        all.define(&definition(A, AggFunction::Count, vec![text]), 256, 20);
-        all.merge(A, HOST, b"a\0x\0", &[1]).unwrap();
-        all.merge(A, HOST, b"a\0y\0", &[1]).unwrap();
+        all.define(&definition(A, AggFunction::Count, vec![text]));
+        for text in [&b"a\0x"[..], b"a\0y", b"a"] {
+            merge(&mut all, A, HOST, KeyPart::Bytes(text.to_vec()), &[1]).unwrap();
+        }
         assert_eq!(all.lines(&[A], &PLAIN).len(), 1);
     }
 
@@ -586,9 +576,20 @@ mod tests {
     #[test]
     fn misfits_are_refused() {
         let mut all = with(&[(A, AggFunction::Avg)]);
-        assert_eq!(all.merge(B, HOST, &[0; 4], &[1]), Err(MergeError::Unknown(2)));
-        assert!(all.merge(A, HOST, &[0; 4], &[1]).is_err());
-        assert!(all.merge(A, HOST, &[0; 3], &[1, 1]).is_err());
+        let key = || KeyPart::Scalar(0);
+        assert_eq!(merge(&mut all, B, HOST, key(), &[1]), Err(MergeError::Unknown(2)));
+        assert!(merge(&mut all, A, HOST, key(), &[1]).is_err());
+        assert!(all.merge(A, HOST, &[], &[1, 1], &|_, a| a).is_err());
+        assert!(all.lines(&[A], &PLAIN).is_empty());
+    }
+
+    /// The engine's first word of `lquantize()` is its argument, which must be the script's.
+    #[test]
+    fn arguments_in_front_are_checked() {
+        let function = AggFunction::Lquantize { base: 0, levels: 1, step: 5 };
+        assert_eq!(value_words(function, &[function.arg(), 1, 2, 3]), Some(vec![1, 2, 3]));
+        assert_eq!(value_words(function, &[function.arg() + 1, 1, 2, 3]), None);
+        assert_eq!(value_words(function, &[1, 2, 3]), None);
     }
 
     /// Only what holds something and was never shown is printed at exit.

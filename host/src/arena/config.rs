@@ -198,7 +198,7 @@ pub const MAX_VARS: u32 = 65_536;
 /// The longest string.
 pub const MAX_STRSIZE: u32 = 64 << 10;
 /// The largest buffer of a slot.
-pub const MAX_BUFFER: u64 = 1 << 36;
+pub const MAX_BUFFER: u64 = 1 << 34;
 /// The smallest buffer of a slot.
 pub const MIN_BUFFER: u64 = 4096;
 /// The most speculations.
@@ -206,8 +206,8 @@ pub const MAX_SPECULATIONS: u32 = 1024;
 /// The longest key of a dynamic variable, in words.
 pub const MAX_KEY_WORDS: u32 = 64 << 10;
 
-/// Words that every key starts with: its shape and variable, machine and thread id, thread.
-pub(crate) const KEY_HEAD_WORDS: u32 = 3;
+/// Words that every key starts with: its variable, machine and thread id, thread, shape.
+pub(crate) const KEY_HEAD_WORDS: u32 = 4;
 
 impl ArenaConfig {
     /// Adds the variables of a program and makes room for its keys.

@@ -28,10 +28,15 @@
 //! business with them, so they are private memory of its engine.
 
 pub mod activity;
+pub mod agg;
 pub mod aggfunc;
 pub mod config;
+pub mod dynvar;
 pub mod header;
+pub mod key;
 pub mod layout;
 #[cfg(feature = "std")]
 pub mod map;
 pub mod mem;
+pub mod ring;
+pub mod spec;

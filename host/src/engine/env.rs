@@ -1,0 +1,603 @@
+//! What expressions see while a probe fires: [`dif::env::Env`] over an arena, a fire's context and
+//! the slot's private memory.
+//!
+//! # Tracer addresses
+//! Region `Arena`: offsets of the arena. Everything can be read; globals and values of dynamic
+//! variables can be written. Region `Strings`: the program's constants. Region `Fire`: bits 40:32
+//! of the offset say which private memory, bits 31:0 where in it.
+
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{AcqRel, Relaxed},
+};
+
+use dif::{
+    env::{AtomicOp, Env, Fault, FaultKind, Region, Scope, TracerAddr, TupleElement},
+    number::{subr, var},
+    string,
+};
+
+use super::{
+    code::Loaded,
+    state::{EXECNAME, EnvState, Group, Place, Shared},
+};
+use crate::{
+    arena::{
+        config::{VarKind, scope_raw},
+        dynvar::DynVars,
+        header::DropKind,
+        key::{KeyBuf, hash},
+        layout::CHUNK_HEAD_WORDS,
+        mem::store_bytes,
+        spec::Specs,
+    },
+    context::FireContext,
+    ids::Epid,
+    num::{cut, high32, join, low32, u64_of, us, us64},
+};
+
+/// Private memories in region `Fire`.
+mod part {
+    pub(super) const SCRATCH: u32 = 0;
+    pub(super) const LOCALS: u32 = 1;
+    pub(super) const EXECNAME: u32 = 2;
+    pub(super) const VMNAME: u32 = 3;
+    /// Provider, module, function, name.
+    pub(super) const NAMES: u32 = 4;
+    pub(super) const ZONENAME: u32 = 8;
+}
+
+/// What `zonename` is where there are no zones.
+const ZONENAME: &[u8] = b"global\0";
+
+/// Tries to win a race for a scalar global before the update is given up as a fault.
+const MAX_TRIES: u32 = 1 << 16;
+
+/// The environment of one ECB in one fire.
+pub(crate) struct FireEnv<'a, C> {
+    pub(crate) shared: &'a Shared<'a>,
+    pub(crate) program: &'a Loaded,
+    pub(crate) group: &'a Group,
+    pub(crate) ctx: &'a C,
+    pub(crate) state: &'a mut EnvState,
+    pub(crate) now: u64,
+    pub(crate) epid: Epid,
+    /// The ERROR probe's own arguments.
+    pub(crate) error: Option<[u64; 6]>,
+}
+
+fn fire_addr(part: u32, offset: usize) -> u64 {
+    TracerAddr { region: Region::Fire, offset: (u64::from(part) << 32) | u64_of(offset) }.to_raw()
+}
+
+fn arena_addr(offset: u64) -> u64 {
+    TracerAddr { region: Region::Arena, offset }.to_raw()
+}
+
+fn bad(addr: u64) -> Fault {
+    Fault::at(FaultKind::BadAddr, addr)
+}
+
+fn illegal(what: u16) -> Fault {
+    Fault::at(FaultKind::IllOp, u64::from(what))
+}
+
+impl<C: FireContext> FireEnv<'_, C> {
+    /// The private memory or constants that a tracer address lies in, from there on.
+    #[inline]
+    fn private(&self, at: TracerAddr) -> Option<&[u8]> {
+        if at.region == Region::Strings {
+            return self.program.verified.strings.get(us64(at.offset)..);
+        }
+        let memory: &[u8] = match high32(at.offset) {
+            part::SCRATCH => self.state.scratch.get(..self.state.top)?,
+            part::LOCALS => &self.state.locals,
+            part::EXECNAME => &self.state.execname,
+            part::VMNAME => &self.shared.core.vmname,
+            part::ZONENAME => ZONENAME,
+            name => self.group.names.parts.get(us(name.checked_sub(part::NAMES)?))?,
+        };
+        memory.get(us(low32(at.offset))..)
+    }
+
+    /// Whether the script may write arena bytes: globals, and values of dynamic variables.
+    fn is_writable(&self, offset: u64, len: usize) -> bool {
+        let layout = &self.shared.core.layout;
+        let Some(end) = offset.checked_add(u64_of(len)) else { return false };
+        let globals = layout.globals;
+        if offset >= globals.offset && end <= globals.offset + globals.len {
+            return true;
+        }
+        let dynamic = &layout.dynvars;
+        let Some(within) = offset.checked_sub(dynamic.chunks.offset) else { return false };
+        if dynamic.chunk == 0 || end > dynamic.chunks.offset + dynamic.chunks.len {
+            return false;
+        }
+        let (chunk, value) =
+            (u64::from(dynamic.chunk), u64::from(CHUNK_HEAD_WORDS + dynamic.key_words) * 8);
+        within % chunk >= value && within % chunk + u64_of(len) <= chunk
+    }
+
+    #[inline]
+    fn dynvars(&self) -> Option<DynVars<'_>> {
+        DynVars::new(self.shared.mem, &self.shared.core.layout.dynvars)
+    }
+
+    /// The words a key starts with: the variable, and for a thread-local one whose it is.
+    #[inline]
+    fn key_head(&self, scope: Scope, id: u16) -> [u64; 3] {
+        let variable = join(u32::from(scope_raw(scope)) + 1, u32::from(id));
+        if scope == Scope::Thread {
+            let machine = self.shared.core.machine.0;
+            [variable, join(machine, self.ctx.tid()), self.ctx.thread()]
+        } else {
+            [variable, 0, 0]
+        }
+    }
+
+    /// Builds an associative array's key in the slot's buffer, which it takes; put it back.
+    fn key(
+        &mut self,
+        scope: Scope,
+        id: u16,
+        key: &[TupleElement],
+    ) -> Result<(KeyBuf, bool), Fault> {
+        let head = self.key_head(scope, id);
+        let mut buf = core::mem::take(&mut self.state.key);
+        buf.start(&head);
+        let mut fits = true;
+        for element in key {
+            let added = self.key_part(&mut buf, element);
+            match added {
+                Ok(done) => fits &= done,
+                Err(fault) => {
+                    self.state.key = buf;
+                    return Err(fault);
+                }
+            }
+        }
+        Ok((buf, fits))
+    }
+
+    fn key_part(&mut self, buf: &mut KeyBuf, element: &TupleElement) -> Result<bool, Fault> {
+        if element.size == 0 && !element.is_string {
+            return Ok(buf.scalar(element.value, 8).is_ok());
+        }
+        let max = if element.size == 0 { self.strsize() } else { us64(element.size) };
+        if element.is_string
+            && let Some(text) = self.tracer_prefix(element.value, max)
+            && let Some(len) = string::find_nul(text)
+        {
+            return Ok(buf.put(text.get(..len).unwrap_or_default()).is_ok());
+        }
+        let mut value = core::mem::take(&mut self.state.value);
+        let read = self.fetch(element.value, max, element.is_string, &mut value);
+        let put = read.map(|len| {
+            len.and_then(|len| value.get(..len)).is_some_and(|bytes| buf.put(bytes).is_ok())
+        });
+        self.state.value = value;
+        put
+    }
+
+    /// Reads a by-reference value into a buffer: its length (a string's without the NUL), `None`
+    /// if it is longer than the buffer.
+    fn fetch(
+        &mut self,
+        addr: u64,
+        size: usize,
+        is_string: bool,
+        into: &mut [u8],
+    ) -> Result<Option<usize>, Fault> {
+        let Some(place) = into.get_mut(..size) else { return Ok(None) };
+        if is_string {
+            return string::read(self, addr, place).map(Some);
+        }
+        self.read(addr, place)?;
+        Ok(Some(size))
+    }
+
+    /// A dynamic variable's value under a key.
+    fn dynamic_get(&self, kind: VarKind, key: &[u64], hash: u64) -> u64 {
+        let Some(found) = self.dynvars().and_then(|vars| vars.get(key, hash)) else { return 0 };
+        match kind {
+            VarKind::Scalar => found.words.first().map_or(0, |word| word.load(Relaxed)),
+            VarKind::Bytes | VarKind::String => arena_addr(found.offset),
+        }
+    }
+
+    /// Stores a dynamic variable's value under a key; 0 deletes it.
+    fn dynamic_set(
+        &mut self,
+        place: (VarKind, usize),
+        key: &[u64],
+        hash: u64,
+        value: u64,
+    ) -> Result<(), Fault> {
+        let (kind, size) = place;
+        if value == 0 {
+            if let Some(vars) = self.dynvars() {
+                vars.delete(key, hash);
+            }
+            return Ok(());
+        }
+        if kind == VarKind::Scalar {
+            let outcome = self.dynvars().map(|vars| {
+                vars.set(key, hash, |words| {
+                    if let Some(word) = words.first() {
+                        word.store(value, Relaxed);
+                    }
+                })
+            });
+            self.count_drop(outcome);
+            return Ok(());
+        }
+        let mut bytes = core::mem::take(&mut self.state.value);
+        let read = self.fetch(value, size, kind == VarKind::String, &mut bytes);
+        if let Ok(Some(len)) = read {
+            // A string goes with its NUL, which `fetch` has left behind it.
+            let end = if kind == VarKind::String { (len + 1).min(size) } else { len };
+            let from = bytes.get(..end).unwrap_or_default();
+            let outcome =
+                self.dynvars().map(|vars| vars.set(key, hash, |words| store_bytes(words, from)));
+            self.count_drop(outcome);
+        }
+        self.state.value = bytes;
+        read.map(|_| ())
+    }
+
+    fn count_drop(&self, outcome: Option<Result<(), DropKind>>) {
+        if let Some(Err(kind)) = outcome {
+            self.shared.slot.count(kind);
+        }
+    }
+
+    /// Copies a by-reference value to a global (in the arena) or clause-local variable.
+    fn set_bytes(
+        &mut self,
+        scope: Scope,
+        offset: usize,
+        size: usize,
+        is_string: bool,
+        value: u64,
+    ) -> Result<(), Fault> {
+        if value == 0 {
+            self.put(scope, offset, &[0; 8]);
+            return Ok(());
+        }
+        let mut bytes = core::mem::take(&mut self.state.value);
+        let read = self.fetch(value, size, is_string, &mut bytes);
+        if let Ok(Some(len)) = read {
+            let end = if is_string { (len + 1).min(size) } else { len };
+            self.put(scope, offset + 8, bytes.get(..end).unwrap_or_default());
+            self.put(scope, offset, &1_u64.to_le_bytes());
+        }
+        self.state.value = bytes;
+        read.map(|_| ())
+    }
+
+    fn put(&mut self, scope: Scope, offset: usize, bytes: &[u8]) {
+        if scope == Scope::Local {
+            if let Some(place) = self.state.locals.get_mut(offset..offset + bytes.len()) {
+                place.copy_from_slice(bytes);
+            }
+        } else {
+            // Offsets come from the layout; what does not fit it does not exist.
+            let _fits = self.shared.mem.write(offset, bytes);
+        }
+    }
+
+    #[inline]
+    fn local_word(&self, offset: usize) -> u64 {
+        let bytes = self.state.locals.get(offset..).and_then(|rest| rest.first_chunk());
+        bytes.copied().map_or(0, u64::from_le_bytes)
+    }
+
+    #[inline]
+    fn global(&self, offset: usize) -> Option<&AtomicU64> {
+        self.shared.mem.get(offset)
+    }
+
+    fn execname(&mut self) -> u64 {
+        if !self.state.has_execname {
+            let name = self.ctx.execname();
+            let len = name.len().min(EXECNAME - 1);
+            self.state.execname = [0; EXECNAME];
+            for (to, from) in self.state.execname.iter_mut().zip(name.iter().take(len)) {
+                *to = *from;
+            }
+            self.state.has_execname = true;
+        }
+        fire_addr(part::EXECNAME, 0)
+    }
+
+    fn random(&mut self) -> u64 {
+        let mut x = self.state.random;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.state.random = x;
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    #[inline]
+    fn arg(&self, index: usize) -> u64 {
+        match self.error {
+            Some(args) => args.get(index).copied().unwrap_or(0),
+            None => self.ctx.arg(index),
+        }
+    }
+
+    fn update_bounded(
+        cell: &AtomicU64,
+        size: u32,
+        op: AtomicOp,
+        operand: u64,
+    ) -> Result<(u64, u64), Fault> {
+        let mut old = cell.load(Relaxed);
+        for _ in 0..MAX_TRIES {
+            let new = cut(op.apply(old, operand)?, size);
+            match cell.compare_exchange_weak(old, new, AcqRel, Relaxed) {
+                Ok(_) => return Ok((old, new)),
+                Err(now) => old = now,
+            }
+        }
+        Err(Fault::at(FaultKind::Unknown, operand))
+    }
+}
+
+impl<C: FireContext> Env for FireEnv<'_, C> {
+    fn read(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        let Some(at) = TracerAddr::from_raw(addr) else { return self.ctx.read_kernel(addr, buf) };
+        if at.region == Region::Arena {
+            return if self.shared.mem.read(us64(at.offset), buf) {
+                Ok(())
+            } else {
+                Err(bad(addr))
+            };
+        }
+        let from = self.private(at).and_then(|rest| rest.get(..buf.len())).ok_or(bad(addr))?;
+        buf.copy_from_slice(from);
+        Ok(())
+    }
+
+    fn load(&mut self, addr: u64, width: usize) -> Result<u64, Fault> {
+        let mut bytes = [0_u8; 8];
+        let part = bytes.get_mut(..width).ok_or(Fault::at(FaultKind::IllOp, addr))?;
+        self.read(addr, part)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn read_user(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        if TracerAddr::from_raw(addr).is_some() {
+            return Err(bad(addr));
+        }
+        self.ctx.read_user(addr, buf)
+    }
+
+    fn store(&mut self, addr: u64, bytes: &[u8]) -> Result<(), Fault> {
+        let at = TracerAddr::from_raw(addr).ok_or(bad(addr))?;
+        if at.region == Region::Arena {
+            let done = self.is_writable(at.offset, bytes.len())
+                && self.shared.mem.write(us64(at.offset), bytes);
+            return if done { Ok(()) } else { Err(bad(addr)) };
+        }
+        let memory = match (at.region, high32(at.offset)) {
+            (Region::Fire, part::SCRATCH) => self.state.scratch.get_mut(..self.state.top),
+            (Region::Fire, part::LOCALS) => Some(&mut *self.state.locals),
+            _ => None,
+        };
+        let start = us(low32(at.offset));
+        let place = memory
+            .and_then(|memory| memory.get_mut(start..start.checked_add(bytes.len())?))
+            .ok_or(bad(addr))?;
+        place.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn tracer(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        let at = TracerAddr::from_raw(addr)?;
+        if at.region == Region::Arena {
+            // Shared memory changes under a reference; it is read by copying.
+            return None;
+        }
+        self.private(at)?.get(..len)
+    }
+
+    fn tracer_prefix(&self, addr: u64, max: usize) -> Option<&[u8]> {
+        let at = TracerAddr::from_raw(addr)?;
+        if at.region == Region::Arena {
+            return None;
+        }
+        let rest = self.private(at)?;
+        let found = rest.get(..max.min(rest.len()))?;
+        if found.is_empty() { None } else { Some(found) }
+    }
+
+    fn scratch_mut(&mut self, addr: u64, len: usize) -> Option<&mut [u8]> {
+        let at = TracerAddr::from_raw(addr)?;
+        if at.region != Region::Fire || high32(at.offset) != part::SCRATCH {
+            return None;
+        }
+        let start = us(low32(at.offset));
+        self.state.scratch.get_mut(..self.state.top)?.get_mut(start..start.checked_add(len)?)
+    }
+
+    fn alloca(&mut self, size: u64, align: u64) -> Result<u64, Fault> {
+        let none = Fault::at(FaultKind::NoScratch, size);
+        let mask = us64(align).checked_sub(1).ok_or(none)?;
+        let start = self.state.top.checked_add(mask).ok_or(none)? & !mask;
+        let end = start.checked_add(us64(size)).ok_or(none)?;
+        if end > self.state.scratch.len() {
+            return Err(none);
+        }
+        self.state.top = end;
+        Ok(fire_addr(part::SCRATCH, start))
+    }
+
+    fn scratch_mark(&self) -> u64 {
+        u64_of(self.state.top)
+    }
+
+    fn scratch_release(&mut self, mark: u64) {
+        self.state.top = self.state.top.min(us64(mark));
+    }
+
+    fn strtok_state(&mut self) -> &mut u64 {
+        &mut self.state.strtok
+    }
+
+    fn strsize(&self) -> usize {
+        us(self.shared.core.layout.config().strsize)
+    }
+
+    #[inline]
+    fn builtin(&mut self, id: u16, index: u64) -> Result<u64, Fault> {
+        Ok(match id {
+            var::ARG0..=var::ARG9 => self.arg(usize::from(id - var::ARG0)),
+            var::ARGS if index < 10 => self.arg(us64(index)),
+            var::ARGS => return Err(illegal(id)),
+            var::TIMESTAMP => self.now,
+            var::WALLTIMESTAMP => {
+                self.now.wrapping_add(self.shared.core.layout.config().wall_offset)
+            }
+            var::PID => u64::from(self.ctx.pid()),
+            var::TID => u64::from(self.ctx.tid()),
+            var::EXECNAME => self.execname(),
+            var::CURTHREAD => self.ctx.thread(),
+            var::EPID => u64::from(self.epid.0),
+            var::ID => u64::from(self.group.id),
+            var::PROBEPROV..=var::PROBENAME => {
+                fire_addr(part::NAMES + u32::from(id - var::PROBEPROV), 0)
+            }
+            var::VMNAME => fire_addr(part::VMNAME, 0),
+            var::CPU => u64::from(self.ctx.cpu()),
+            _ => return self.rare_builtin(id),
+        })
+    }
+
+    #[inline]
+    fn var_get(&mut self, scope: Scope, id: u16) -> Result<u64, Fault> {
+        Ok(match (scope, self.shared.core.places.get(scope, id)) {
+            (Scope::Global, Place::Scalar { offset, .. }) => {
+                self.global(offset).map_or(0, |cell| cell.load(Relaxed))
+            }
+            (Scope::Local, Place::Scalar { offset, .. }) => self.local_word(offset),
+            (Scope::Thread, Place::Dynamic { kind, .. }) => {
+                let [a, b, c] = self.key_head(scope, id);
+                let key = [a, b, c, 0];
+                self.dynamic_get(kind, &key, hash(&key))
+            }
+            (Scope::Global, Place::Bytes { offset, .. }) => {
+                let set = self.global(offset).is_some_and(|flag| flag.load(Relaxed) != 0);
+                if set { arena_addr(u64_of(offset + 8)) } else { 0 }
+            }
+            (Scope::Local, Place::Bytes { offset, .. }) => {
+                if self.local_word(offset) == 0 {
+                    0
+                } else {
+                    fire_addr(part::LOCALS, offset + 8)
+                }
+            }
+            _ => return Err(illegal(id)),
+        })
+    }
+
+    #[inline]
+    fn var_set(&mut self, scope: Scope, id: u16, value: u64) -> Result<(), Fault> {
+        match (scope, self.shared.core.places.get(scope, id)) {
+            (Scope::Global, Place::Scalar { offset, .. }) => {
+                if let Some(cell) = self.global(offset) {
+                    cell.store(value, Relaxed);
+                }
+                Ok(())
+            }
+            (Scope::Local, Place::Scalar { offset, .. }) => {
+                self.put(scope, offset, &value.to_le_bytes());
+                Ok(())
+            }
+            (Scope::Thread, Place::Dynamic { kind, size }) => {
+                let [a, b, c] = self.key_head(scope, id);
+                let key = [a, b, c, 0];
+                self.dynamic_set((kind, size), &key, hash(&key), value)
+            }
+            (_, Place::Bytes { offset, size, is_string }) => {
+                self.set_bytes(scope, offset, size, is_string, value)
+            }
+            _ => Err(illegal(id)),
+        }
+    }
+
+    fn var_update(&mut self, id: u16, op: AtomicOp, operand: u64) -> Result<(u64, u64), Fault> {
+        let Place::Scalar { offset, size } = self.shared.core.places.get(Scope::Global, id) else {
+            return Err(illegal(id));
+        };
+        let cell = self.global(offset).ok_or(illegal(id))?;
+        if op == AtomicOp::Add && size == 8 {
+            let old = cell.fetch_add(operand, AcqRel);
+            return Ok((old, old.wrapping_add(operand)));
+        }
+        Self::update_bounded(cell, size, op, operand)
+    }
+
+    fn assoc_get(&mut self, scope: Scope, id: u16, key: &[TupleElement]) -> Result<u64, Fault> {
+        let Place::Dynamic { kind, .. } = self.shared.core.places.get(scope, id) else {
+            return Err(illegal(id));
+        };
+        let (mut buf, fits) = self.key(scope, id, key)?;
+        let (words, hash) = buf.finish(3);
+        let found = if fits { self.dynamic_get(kind, words, hash) } else { 0 };
+        self.state.key = buf;
+        Ok(found)
+    }
+
+    fn assoc_set(
+        &mut self,
+        scope: Scope,
+        id: u16,
+        key: &[TupleElement],
+        value: u64,
+    ) -> Result<(), Fault> {
+        let Place::Dynamic { kind, size } = self.shared.core.places.get(scope, id) else {
+            return Err(illegal(id));
+        };
+        let (mut buf, fits) = self.key(scope, id, key)?;
+        let (words, hash) = buf.finish(3);
+        let outcome = if fits {
+            self.dynamic_set((kind, size), words, hash, value)
+        } else {
+            self.shared.slot.count(DropKind::Dynamic);
+            Ok(())
+        };
+        self.state.key = buf;
+        outcome
+    }
+
+    fn subroutine(&mut self, number: u16, _args: &[TupleElement]) -> Result<u64, Fault> {
+        match number {
+            subr::RAND => Ok(self.random()),
+            subr::SPECULATION => {
+                let specs = Specs::new(self.shared.mem, &self.shared.core.layout);
+                Ok(specs.map_or(0, |specs| specs.acquire(self.shared.slot)))
+            }
+            _ => Err(illegal(number)),
+        }
+    }
+}
+
+impl<C: FireContext> FireEnv<'_, C> {
+    /// Built-ins that scripts use less often than those of [`Env::builtin`].
+    fn rare_builtin(&mut self, id: u16) -> Result<u64, Fault> {
+        Ok(match id {
+            var::PPID => u64::from(self.ctx.ppid()),
+            var::UID => u64::from(self.ctx.uid()),
+            var::GID => u64::from(self.ctx.gid()),
+            var::ERRNO => i64::from(self.ctx.errno()).cast_unsigned(),
+            var::VTIMESTAMP => self.ctx.vtimestamp(),
+            var::CALLER => self.ctx.kernel_stack().frame(1),
+            var::STACKDEPTH => u64_of(self.ctx.kernel_stack().len()),
+            var::ZONENAME | var::JAILNAME => fire_addr(part::ZONENAME, 0),
+            var::IPL | var::JID => 0,
+            _ => return Err(illegal(id)),
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! The engine: what a process that fires probes has of the tracing core.
+//!
+//! ```text
+//!  Engine ── slots (guards) ───────────────────────────────┐
+//!    │                                                     │ fire(slot, probe, context)
+//!    ├─ sessions ── arena, private memory a slot, program  ▼
+//!    └─ table ──▶ probe ──▶ groups: (session, program, ECBs, names)
+//! ```
+//! One engine is one machine in one process: a VM in its monitor, the host in the consumer. The
+//! table of enablings is immutable. Changing it means building another, swapping one pointer, and
+//! freeing the old one after every slot has left the fire it was in; until then it waits on a list
+//! that the next change (or [`Engine::reclaim`]) looks at. So nobody waits for a fire, and a fire
+//! waits for nobody.
+
+#![cfg_attr(
+    not(feature = "std"),
+    expect(dead_code, reason = "sessions, which use it, need std; a kernel brings its own")
+)]
+
+mod code;
+pub mod demand;
+mod env;
+mod fire;
+mod private;
+mod state;
+
+pub use code::LoadError;
+pub use fire::{ERROR_EPID, ErrorRecord};
+pub use state::{Reaction, SCRATCH};
+
+#[cfg(feature = "std")]
+mod sessions;
+#[cfg(feature = "std")]
+pub use sessions::{Engine, EngineError, MAX_PROBE, NoNames, ProbeNames, SessionId};

@@ -1,0 +1,114 @@
+//! Memory that only the thread that uses a slot may touch, and the guard that proves it does.
+//!
+//! [`Guards::enter`] lets one thread into a slot and marks the slot as being in a fire; whoever
+//! replaces what fires look at (tables, sessions) frees the old after every slot has been seen
+//! outside the fire it was in ([`Guards::in_fire`]).
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    cell::UnsafeCell,
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed, Release, SeqCst},
+    },
+};
+
+use crate::{ids::LocalSlot, num::us};
+
+/// One word a slot, in a cache line of its own: odd while a fire runs.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Word(AtomicU64);
+
+/// The guards of all of an engine's slots.
+#[derive(Debug)]
+pub(crate) struct Guards {
+    words: Box<[Word]>,
+}
+
+/// Proof that this thread alone uses a slot, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct SlotGuard<'e> {
+    word: &'e AtomicU64,
+    index: usize,
+    sequence: u64,
+}
+
+impl Guards {
+    pub(crate) fn new(slots: u32) -> Self {
+        Self { words: (0..slots).map(|_| Word::default()).collect() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Enters a slot; `None` if there is no such slot or someone is in it.
+    ///
+    /// # Context
+    /// The firing path. What is read after it cannot be freed before the guard is dropped: the
+    /// exchange is sequentially consistent with the swap that takes the old table out.
+    #[inline]
+    pub(crate) fn enter(&self, slot: LocalSlot) -> Option<SlotGuard<'_>> {
+        let index = us(slot.0);
+        let word = &self.words.get(index)?.0;
+        let sequence = word.load(Relaxed);
+        if sequence & 1 == 1 {
+            return None;
+        }
+        word.compare_exchange(sequence, sequence.wrapping_add(1), SeqCst, Relaxed).ok()?;
+        Some(SlotGuard { word, index, sequence })
+    }
+
+    /// Which slots are in a fire now, and in which.
+    pub(crate) fn in_fire(&self) -> Vec<(usize, u64)> {
+        let all = self.words.iter().map(|word| word.0.load(SeqCst)).enumerate();
+        all.filter(|(_, sequence)| sequence & 1 == 1).collect()
+    }
+
+    /// Whether all these slots have left the fire they were in.
+    pub(crate) fn have_left(&self, seen: &[(usize, u64)]) -> bool {
+        let left = |(at, was): &(usize, u64)| {
+            self.words.get(*at).is_none_or(|word| word.0.load(Acquire) != *was)
+        };
+        seen.iter().all(left)
+    }
+}
+
+impl SlotGuard<'_> {
+    pub(crate) const fn index(&self) -> usize {
+        self.index
+    }
+}
+
+impl Drop for SlotGuard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.word.store(self.sequence.wrapping_add(2), Release);
+    }
+}
+
+/// One `T` a slot of one engine.
+#[derive(Debug)]
+pub(crate) struct PerSlot<T> {
+    cells: Box<[UnsafeCell<T>]>,
+}
+
+// SAFETY: a cell is reached only through the guard of its slot, which one thread has at a time.
+unsafe impl<T: Send> Sync for PerSlot<T> {}
+
+impl<T> PerSlot<T> {
+    pub(crate) fn new(slots: usize, make: impl FnMut(usize) -> T) -> Self {
+        Self { cells: (0..slots).map(make).map(UnsafeCell::new).collect() }
+    }
+
+    /// The slot's own. Guards and cells must be of one engine: an engine makes both and hands out
+    /// neither.
+    #[inline]
+    pub(crate) fn get<'g>(&'g self, guard: &'g mut SlotGuard<'_>) -> Option<&'g mut T> {
+        let cell = self.cells.get(guard.index)?;
+        // SAFETY: the guard is the only one of its slot in this engine and is borrowed mutably for
+        // as long as the result lives.
+        Some(unsafe { &mut *cell.get() })
+    }
+}

@@ -1,0 +1,506 @@
+//! Sessions and their enablings: the part of the engine that may allocate and lock.
+
+use core::sync::atomic::{
+    AtomicPtr, AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
+};
+use std::{
+    collections::BTreeMap,
+    os::fd::OwnedFd,
+    string::String,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use dif::program::Program;
+use thiserror::Error;
+
+use super::{
+    code::{LoadError, Loaded, ecb_count},
+    demand::Demand,
+    fire::Probe,
+    private::{Guards, PerSlot, SlotGuard},
+    state::{Group, Names, Places, Reaction, SessionCore, Shared, SlotState},
+};
+use crate::{
+    arena::map::{ArenaError, ArenaMap},
+    clock::{Clock, Monotonic},
+    context::FireContext,
+    ids::{Enabling, LocalSlot, MachineId, ProbeId, SlotId},
+    num::{u32_of, us, us64},
+};
+
+/// Names a session in its engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// Why the engine does not do what it is asked.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The arena cannot be mapped.
+    #[error(transparent)]
+    Arena(#[from] ArenaError),
+    /// The program cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// No such session.
+    #[error("there is no such session")]
+    NoSession,
+    /// The arena has not the slots that were given.
+    #[error("slots {base}..{base}+{slots} are not in an arena of {have}")]
+    Slots {
+        /// The first.
+        base: u32,
+        /// How many.
+        slots: u32,
+        /// How many the arena has.
+        have: u32,
+    },
+    /// An enabling names an ECB that the program does not have.
+    #[error("enabling {at}: the program has no clause {ecb}")]
+    NoEcb {
+        /// The enabling's place.
+        at: usize,
+        /// The ECB.
+        ecb: u32,
+    },
+    /// An enabling names a probe beyond what the engine takes.
+    #[error("enabling {at}: there is no probe {probe}")]
+    NoProbe {
+        /// The enabling's place.
+        at: usize,
+        /// The probe.
+        probe: u32,
+    },
+    /// Nothing was loaded yet.
+    #[error("no program was loaded")]
+    NoProgram,
+}
+
+/// The highest probe number an engine takes.
+pub const MAX_PROBE: u32 = 1 << 22;
+
+/// Where an engine asks for the names of its probes when they are enabled.
+pub trait ProbeNames {
+    /// Provider, module, function, name; `None` if there is no such probe.
+    fn names(&self, probe: ProbeId) -> Option<[&str; 4]>;
+}
+
+/// Probes without names: `probeprov` and its like are empty.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoNames;
+
+impl ProbeNames for NoNames {
+    fn names(&self, _probe: ProbeId) -> Option<[&str; 4]> {
+        None
+    }
+}
+
+/// An open session.
+#[derive(Debug)]
+struct Session {
+    arena: ArenaMap,
+    core: SessionCore,
+    private: PerSlot<SlotState>,
+}
+
+/// A session with what it has loaded and enabled.
+#[derive(Debug)]
+struct Open {
+    session: Arc<Session>,
+    program: Option<Arc<Loaded>>,
+    groups: BTreeMap<ProbeId, Arc<Group>>,
+    errors: Arc<Group>,
+    /// What `groups` were made of: a program loaded later counts from the next `enable` on.
+    enabled: Option<Arc<Loaded>>,
+}
+
+/// One probe's ECBs in one session, as the table holds them.
+#[derive(Debug)]
+struct Entry {
+    session: Arc<Session>,
+    program: Arc<Loaded>,
+    group: Arc<Group>,
+    errors: Arc<Group>,
+}
+
+/// All enablings: for each probe the run of its entries.
+#[derive(Debug, Default)]
+struct Table {
+    runs: Vec<(u32, u32)>,
+    entries: Vec<Entry>,
+}
+
+impl Table {
+    #[inline]
+    fn of(&self, probe: ProbeId) -> &[Entry] {
+        let Some((start, end)) = self.runs.get(us(probe.0)) else { return &[] };
+        self.entries.get(us(*start)..us(*end)).unwrap_or_default()
+    }
+}
+
+/// A table that was replaced, and the fires that may still look at it.
+#[derive(Debug)]
+struct Retired {
+    /// Freed by being dropped.
+    _table: Box<Table>,
+    seen: Vec<(usize, u64)>,
+}
+
+#[derive(Debug, Default)]
+struct Control {
+    sessions: BTreeMap<SessionId, Open>,
+    next: u64,
+    retired: Vec<Retired>,
+}
+
+/// One machine's engine in one process.
+#[derive(Debug)]
+pub struct Engine<K: Clock = Monotonic> {
+    guards: Guards,
+    /// Always points to a `Table` from `Box::into_raw`.
+    table: AtomicPtr<Table>,
+    control: Mutex<Control>,
+    generation: AtomicU64,
+    collisions: AtomicU64,
+    vmname: String,
+    clock: K,
+}
+
+impl Engine<Monotonic> {
+    /// An engine of `slots` slots for the machine called `vmname`.
+    #[must_use]
+    pub fn new(slots: u32, vmname: &str) -> Self {
+        Self::with_clock(slots, vmname, Monotonic)
+    }
+}
+
+impl<K: Clock> Engine<K> {
+    /// As [`Engine::new`] with a clock of the caller's.
+    #[must_use]
+    pub fn with_clock(slots: u32, vmname: &str, clock: K) -> Self {
+        Self {
+            guards: Guards::new(slots),
+            table: AtomicPtr::new(Box::into_raw(Box::default())),
+            control: Mutex::default(),
+            generation: AtomicU64::new(0),
+            collisions: AtomicU64::new(0),
+            vmname: vmname.into(),
+            clock,
+        }
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control> {
+        // What a panicking thread may have left half done is a list of sessions at worst.
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a session on an arena whose descriptor came from the consumer. The engine's slot `n`
+    /// is the session's slot `base + n`, for the first `slots` of them.
+    ///
+    /// # Errors
+    /// [`EngineError::Arena`], [`EngineError::Slots`].
+    pub fn open(
+        &self,
+        arena: OwnedFd,
+        machine: MachineId,
+        base: SlotId,
+        slots: u32,
+    ) -> Result<SessionId, EngineError> {
+        self.open_mapped(ArenaMap::open(arena)?, machine, base, slots)
+    }
+
+    /// As [`Engine::open`] on an arena that is mapped already.
+    ///
+    /// # Errors
+    /// [`EngineError::Slots`].
+    pub fn open_mapped(
+        &self,
+        arena: ArenaMap,
+        machine: MachineId,
+        base: SlotId,
+        slots: u32,
+    ) -> Result<SessionId, EngineError> {
+        let have = arena.layout().config().nslots;
+        if base.0.checked_add(slots).is_none_or(|end| end > have) {
+            return Err(EngineError::Slots { base: base.0, slots, have });
+        }
+        let vmname = self.vmname.bytes().filter(|byte| *byte != 0).chain([0]).collect();
+        let core = SessionCore {
+            layout: arena.layout().clone(),
+            places: Places::new(arena.layout()),
+            machine,
+            slot_base: base.0,
+            vmname,
+        };
+        let count = us(slots).min(self.guards.len());
+        let private = PerSlot::new(count, |local| {
+            let number = base.0 + u32_of(local);
+            let seed = (self.clock.now() ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            SlotState::new(arena.layout(), arena.slot(number), seed)
+        });
+        let mut control = self.control();
+        control.next += 1;
+        let id = SessionId(control.next);
+        let open = Open {
+            session: Arc::new(Session { arena, core, private }),
+            program: None,
+            groups: BTreeMap::new(),
+            errors: Arc::default(),
+            enabled: None,
+        };
+        control.sessions.insert(id, open);
+        Ok(id)
+    }
+
+    /// Reads, verifies and loads a program; it counts from the next [`Engine::enable`] on. Returns
+    /// how many ECBs it has.
+    ///
+    /// # Errors
+    /// [`EngineError::Load`], [`EngineError::NoSession`]; the former program stays then.
+    pub fn load(&self, session: SessionId, dof: &[u8]) -> Result<u32, EngineError> {
+        self.load_with(session, |core| Loaded::new(dof, &core.layout))
+    }
+
+    /// As [`Engine::load`] of a program that never was bytes.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn load_program(&self, session: SessionId, program: &Program) -> Result<u32, EngineError> {
+        self.load_with(session, |core| Loaded::bind(program, &core.layout))
+    }
+
+    fn load_with(
+        &self,
+        session: SessionId,
+        make: impl FnOnce(&SessionCore) -> Result<Arc<Loaded>, LoadError>,
+    ) -> Result<u32, EngineError> {
+        let target = {
+            let control = self.control();
+            Arc::clone(&control.sessions.get(&session).ok_or(EngineError::NoSession)?.session)
+        };
+        let loaded = make(&target.core)?;
+        let count = ecb_count(&loaded);
+        let mut control = self.control();
+        let open = control.sessions.get_mut(&session).ok_or(EngineError::NoSession)?;
+        open.program = Some(loaded);
+        Ok(count)
+    }
+
+    /// Replaces a session's enablings, all at once; ECBs of one probe run in the order given. The
+    /// probes' names are asked for here.
+    ///
+    /// # Errors
+    /// [`EngineError`]; the former enablings stay then.
+    pub fn enable(
+        &self,
+        session: SessionId,
+        enablings: &[Enabling],
+        names: &dyn ProbeNames,
+    ) -> Result<(), EngineError> {
+        let mut control = self.control();
+        let open = control.sessions.get_mut(&session).ok_or(EngineError::NoSession)?;
+        let program = open.program.clone().ok_or(EngineError::NoProgram)?;
+        let mut groups: BTreeMap<ProbeId, Group> = BTreeMap::new();
+        for (at, it) in enablings.iter().enumerate() {
+            if us(it.ecb) >= program.ecbs.len() {
+                return Err(EngineError::NoEcb { at, ecb: it.ecb });
+            }
+            if it.probe.0 > MAX_PROBE {
+                return Err(EngineError::NoProbe { at, probe: it.probe.0 });
+            }
+            let group = groups.entry(it.probe).or_insert_with(|| Group {
+                names: group_names(it.probe, names),
+                id: it.id,
+                ecbs: Vec::new(),
+            });
+            group.ecbs.push((it.ecb, it.epid));
+        }
+        open.errors = Arc::new(groups.remove(&ProbeId::ERROR).unwrap_or_default());
+        open.groups = groups.into_iter().map(|(probe, group)| (probe, Arc::new(group))).collect();
+        open.enabled = Some(program);
+        self.publish(&mut control);
+        Ok(())
+    }
+
+    /// Ends a session. Its arena is unmapped when the last fire that may see it is over.
+    pub fn close(&self, session: SessionId) {
+        let mut control = self.control();
+        if control.sessions.remove(&session).is_some() {
+            self.publish(&mut control);
+        }
+    }
+
+    /// Closes every session.
+    pub fn close_all(&self) {
+        let mut control = self.control();
+        control.sessions.clear();
+        self.publish(&mut control);
+    }
+
+    /// Frees what replaced tables left, as far as no fire looks at it any more.
+    pub fn reclaim(&self) {
+        let mut control = self.control();
+        control.retired.retain(|old| !self.guards.have_left(&old.seen));
+    }
+
+    /// Builds the table anew and swaps it in.
+    fn publish(&self, control: &mut Control) {
+        let table = Box::new(build(control));
+        let old = self.table.swap(Box::into_raw(table), SeqCst);
+        // SAFETY: the pointer came from `Box::into_raw` and the swap has made this thread its
+        // owner. Fires may still read it; it is kept until they are over.
+        let old = unsafe { Box::from_raw(old) };
+        let seen = self.guards.in_fire();
+        control.retired.retain(|old| !self.guards.have_left(&old.seen));
+        if !seen.is_empty() {
+            control.retired.push(Retired { _table: old, seen });
+        }
+        self.generation.fetch_add(1, AcqRel);
+    }
+
+    /// Every probe that a session wants, and what its fires must carry, ordered by probe.
+    #[must_use]
+    pub fn wanted(&self) -> Vec<(ProbeId, Demand)> {
+        let control = self.control();
+        let mut wanted: BTreeMap<ProbeId, Demand> = BTreeMap::new();
+        for open in control.sessions.values() {
+            let Some(program) = &open.enabled else { continue };
+            let errors = demand_of(program, &open.errors);
+            for (probe, group) in &open.groups {
+                let demand = wanted.entry(*probe).or_default();
+                demand.add(demand_of(program, group));
+                demand.add(errors);
+            }
+        }
+        wanted.into_iter().collect()
+    }
+
+    /// Changes whenever [`Engine::wanted`] may have.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Acquire)
+    }
+
+    /// How many sessions are open.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.control().sessions.len()
+    }
+
+    /// Fires refused because their slot was in a fire already, or is none of the engine's.
+    #[must_use]
+    pub fn collisions(&self) -> u64 {
+        self.collisions.load(Relaxed)
+    }
+
+    /// Fires a probe on a slot: runs its ECBs in every session.
+    ///
+    /// # Context
+    /// This is the firing path; see the crate's rule. A slot has one fire at a time: another that
+    /// comes meanwhile is counted and refused.
+    #[inline]
+    pub fn fire<C: FireContext>(&self, slot: LocalSlot, probe: ProbeId, ctx: &C) -> Reaction {
+        let Some(mut guard) = self.guards.enter(slot) else {
+            self.collisions.fetch_add(1, Relaxed);
+            return Reaction::Nothing;
+        };
+        let table = self.table.load(SeqCst);
+        // SAFETY: the table was published by `Box::into_raw`. It is freed only after every slot
+        // that was in a fire when it was replaced has left that fire, and this slot said that it
+        // is in one before the pointer was loaded.
+        let table = unsafe { &*table };
+        let mut reaction = Reaction::Nothing;
+        for entry in table.of(probe) {
+            let wants = entry.fire(&mut guard, ctx, &self.clock);
+            if wants != Reaction::Nothing {
+                reaction = wants;
+            }
+        }
+        reaction
+    }
+}
+
+impl<K: Clock> Drop for Engine<K> {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from `Box::into_raw`, and with the engine borrowed mutably no
+        // fire runs.
+        drop(unsafe { Box::from_raw(*self.table.get_mut()) });
+    }
+}
+
+impl Entry {
+    #[inline]
+    fn fire<C: FireContext, K: Clock>(
+        &self,
+        guard: &mut SlotGuard<'_>,
+        ctx: &C,
+        clock: &K,
+    ) -> Reaction {
+        let local = guard.index();
+        let core = &self.session.core;
+        let Some(state) = self.session.private.get(guard) else { return Reaction::Nothing };
+        let number = core.slot_base + u32_of(local);
+        let Some(shared) = self.session.shared(number) else { return Reaction::Nothing };
+        let probe =
+            Probe { shared, program: &self.program, group: &self.group, errors: &self.errors };
+        probe.fire(state, ctx, clock);
+        core::mem::take(&mut state.reaction)
+    }
+}
+
+impl Session {
+    #[inline]
+    fn shared(&self, number: u32) -> Option<Shared<'_>> {
+        let mem = self.arena.mem();
+        let slot_at = self.core.layout.slot_offset(number)?;
+        Some(Shared {
+            core: &self.core,
+            mem,
+            header: mem.get(0)?,
+            slot: mem.get(us64(slot_at))?,
+            slot_at,
+            number,
+        })
+    }
+}
+
+fn group_names(probe: ProbeId, names: &dyn ProbeNames) -> Names {
+    let error = ["dtrace", "", "", "ERROR"];
+    let parts = if probe == ProbeId::ERROR { Some(error) } else { names.names(probe) };
+    Names::new(parts.unwrap_or_default())
+}
+
+fn demand_of(program: &Loaded, group: &Group) -> Demand {
+    let mut demand = Demand::default();
+    for (ecb, _) in &group.ecbs {
+        if let Some(code) = program.ecbs.get(us(*ecb)) {
+            demand.add(code.demand);
+        }
+    }
+    demand
+}
+
+fn build(control: &Control) -> Table {
+    let mut by_probe: BTreeMap<ProbeId, Vec<Entry>> = BTreeMap::new();
+    for open in control.sessions.values() {
+        let Some(program) = &open.enabled else { continue };
+        for (probe, group) in &open.groups {
+            by_probe.entry(*probe).or_default().push(Entry {
+                session: Arc::clone(&open.session),
+                program: Arc::clone(program),
+                group: Arc::clone(group),
+                errors: Arc::clone(&open.errors),
+            });
+        }
+    }
+    let mut table = Table::default();
+    for (probe, entries) in by_probe {
+        let start = u32_of(table.entries.len());
+        table.entries.extend(entries);
+        table.runs.resize(us(probe.0) + 1, (0, 0));
+        if let Some(run) = table.runs.last_mut() {
+            *run = (start, u32_of(table.entries.len()));
+        }
+    }
+    table
+}

@@ -1,0 +1,229 @@
+//! What a slot keeps in private memory, and what a session is made of as the firing path sees it.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use dif::{env::Scope, number::var};
+
+use crate::{
+    arena::{
+        config::{MAX_STRSIZE, VarKind, VarSpec},
+        header::{Header, SlotHeader},
+        key::KeyBuf,
+        layout::Layout,
+        mem::Mem,
+        ring::RingWriter,
+    },
+    ecb::MAX_RECORD,
+    ids::{Epid, MachineId},
+    num::{us, us64},
+};
+
+/// Bytes of scratch a slot has: what `alloca()`, `copyin()` and string subroutines use in one
+/// firing.
+pub const SCRATCH: usize = 256 << 10;
+
+/// What the platform shall do when the fire is over (destructive actions).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reaction {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Stop the current process.
+    Stop,
+    /// Send the current process a signal.
+    Raise(i32),
+    /// Stop in the machine's debugger.
+    Breakpoint,
+    /// Panic the machine.
+    Panic,
+}
+
+/// Where a variable of the script is, resolved once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// There is none of this number.
+    None,
+    /// A scalar at an offset (of the arena or of the slot's clause-locals).
+    Scalar { offset: usize, size: u32 },
+    /// A by-reference value: a word (1 if it is set), then the bytes.
+    Bytes { offset: usize, size: usize, is_string: bool },
+    /// Thread-local, or an associative array.
+    Dynamic { kind: VarKind, size: usize },
+}
+
+/// The script's variables by scope and number.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    globals: Vec<Place>,
+    threads: Vec<Place>,
+    locals: Vec<Place>,
+}
+
+impl Places {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let mut places = Self::default();
+        for it in layout.all_vars() {
+            let table = match it.spec.scope {
+                Scope::Global => &mut places.globals,
+                Scope::Thread => &mut places.threads,
+                Scope::Local => &mut places.locals,
+            };
+            let index = usize::from(it.spec.id.saturating_sub(var::OTHER_UBASE));
+            if table.len() <= index {
+                table.resize(index + 1, Place::None);
+            }
+            if let Some(place) = table.get_mut(index) {
+                *place = resolve(&it.spec, us64(it.offset));
+            }
+        }
+        places
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, scope: Scope, id: u16) -> Place {
+        let table = match scope {
+            Scope::Global => &self.globals,
+            Scope::Thread => &self.threads,
+            Scope::Local => &self.locals,
+        };
+        let index = usize::from(id).wrapping_sub(usize::from(var::OTHER_UBASE));
+        table.get(index).copied().unwrap_or(Place::None)
+    }
+}
+
+fn resolve(spec: &VarSpec, offset: usize) -> Place {
+    let size = us(spec.size);
+    if spec.is_dynamic() {
+        return Place::Dynamic { kind: spec.kind, size };
+    }
+    match spec.kind {
+        VarKind::Scalar => Place::Scalar { offset, size: spec.size },
+        kind => Place::Bytes { offset, size, is_string: kind == VarKind::String },
+    }
+}
+
+/// A session as the firing path sees it: nothing here changes while it is open.
+#[derive(Debug)]
+pub(crate) struct SessionCore {
+    pub(crate) layout: Layout,
+    pub(crate) places: Places,
+    pub(crate) machine: MachineId,
+    /// The slot of the engine's slot 0.
+    pub(crate) slot_base: u32,
+    /// With its NUL.
+    pub(crate) vmname: Box<[u8]>,
+}
+
+/// A session's memory as one slot sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'a> {
+    pub(crate) core: &'a SessionCore,
+    pub(crate) mem: Mem<'a>,
+    pub(crate) header: &'a Header,
+    pub(crate) slot: &'a SlotHeader,
+    /// The slot's offset in the arena.
+    pub(crate) slot_at: u64,
+    /// The slot's number in the session.
+    pub(crate) number: u32,
+}
+
+/// The five strings that name a probe, each with its NUL.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) parts: [Box<[u8]>; 4],
+}
+
+impl Names {
+    pub(crate) fn new(parts: [&str; 4]) -> Self {
+        let terminated = |text: &str| {
+            let clean = text.split('\0').next().unwrap_or_default();
+            clean.bytes().take(us(MAX_STRSIZE) - 1).chain([0]).collect()
+        };
+        Self { parts: parts.map(terminated) }
+    }
+}
+
+/// One probe's ECBs in one session.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) names: Names,
+    /// The probe's number as users see it.
+    pub(crate) id: u32,
+    /// ECBs of the program, in the order they run, with their EPIDs.
+    pub(crate) ecbs: Vec<(u32, Epid)>,
+}
+
+/// What a slot keeps for expressions: private memory in region `Fire`.
+#[derive(Debug)]
+pub(crate) struct EnvState {
+    pub(crate) scratch: Box<[u8]>,
+    pub(crate) top: usize,
+    pub(crate) locals: Box<[u8]>,
+    /// `execname` with its NUL, and whether this fire has copied it.
+    pub(crate) execname: [u8; EXECNAME],
+    pub(crate) has_execname: bool,
+    pub(crate) key: KeyBuf,
+    /// One by-reference value on its way.
+    pub(crate) value: Box<[u8]>,
+    pub(crate) strtok: u64,
+    pub(crate) random: u64,
+}
+
+/// Room for `execname` with its NUL.
+pub(crate) const EXECNAME: usize = 64;
+
+/// What a slot keeps for records.
+#[derive(Debug)]
+pub(crate) struct OutState {
+    /// The record that is being made.
+    pub(crate) record: Box<[u8]>,
+    pub(crate) key: KeyBuf,
+    /// One by-reference element of a key on its way.
+    pub(crate) part: Box<[u8]>,
+    pub(crate) ring: RingWriter,
+}
+
+/// A slot's private memory in one session. Big buffers are zero pages until they are used.
+#[derive(Debug)]
+pub(crate) struct SlotState {
+    pub(crate) env: EnvState,
+    pub(crate) out: OutState,
+    pub(crate) reaction: Reaction,
+}
+
+impl SlotState {
+    pub(crate) fn new(layout: &Layout, slot: Option<&SlotHeader>, seed: u64) -> Self {
+        let bytes = |len: usize| vec![0_u8; len].into_boxed_slice();
+        let ring = us64(layout.slot.buffer.len);
+        Self {
+            env: EnvState {
+                scratch: bytes(SCRATCH),
+                top: 0,
+                locals: bytes(us64(layout.locals)),
+                execname: [0; EXECNAME],
+                has_execname: false,
+                key: KeyBuf::new(us(layout.dynvars.key_words)),
+                value: bytes(us(MAX_STRSIZE)),
+                strtok: 0,
+                random: seed | 1,
+            },
+            out: OutState {
+                record: bytes(us(MAX_RECORD)),
+                key: KeyBuf::new(crate::arena::agg::MAX_KEY_WORDS),
+                part: bytes(us(MAX_STRSIZE)),
+                ring: slot.map_or_else(RingWriter::default, |it| RingWriter::resume(it, ring)),
+            },
+            reaction: Reaction::Nothing,
+        }
+    }
+
+    /// Clause-locals, scratch and the state of `strtok()` begin anew with each firing.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.env.locals.fill(0);
+        self.env.top = 0;
+        self.env.strtok = 0;
+        self.env.has_execname = false;
+    }
+}
