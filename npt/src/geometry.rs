@@ -11,7 +11,7 @@
 
 use x86_64::structures::paging::PageTableFlags;
 
-use crate::addr::PageSize;
+use crate::addr::{PageSize, PhysWidth};
 use crate::failure::{Access, Reason};
 
 /// One level of a tree of tables.
@@ -98,8 +98,6 @@ pub(crate) trait Format {
     /// Permission bits that forbid when set.
     const INVERTED: u64 = 0;
 
-    /// The bit that permits access in user mode; 0 if entries have none.
-    const USER: u64 = x86::USER;
     /// What the manuals call an entry with a reserved bit set.
     const MALFORMED: Reason = Reason::Reserved;
 
@@ -247,6 +245,13 @@ impl Format for Bits32 {
     }
 }
 
+/// Bits 20:13 of an entry for a 4 MiB page that are reserved: PSE-36 has address bits 39:32 there
+/// at most, and those the CPU lacks must be zero.
+pub(crate) const fn pse36_reserved(width: PhysWidth) -> u64 {
+    let top = if width.bits() < 40 { width.bits() } else { 40 };
+    bits(20, 13) & !((1 << (top - 19)) - 1)
+}
+
 const EPT1: Level = Level::last(9, 0);
 const EPT2: Level = Level::either(2, PageSize::Mib2, 9, bits(6, 3), bits(20, 12));
 const EPT3: Level = Level::either(3, PageSize::Gib1, 9, bits(6, 3), bits(29, 12));
@@ -268,7 +273,6 @@ fn ept_misconfigured(entry: u64, page: bool, rules: &Rules) -> bool {
 pub(crate) enum Ept4 {}
 impl Format for Ept4 {
     const LEVELS: &'static [Level] = &[EPT4, EPT3, EPT2, EPT1];
-    const USER: u64 = 0;
     const MALFORMED: Reason = Reason::Misconfigured;
 
     #[inline(always)]
@@ -286,7 +290,6 @@ impl Format for Ept4 {
 pub(crate) enum Ept5 {}
 impl Format for Ept5 {
     const LEVELS: &'static [Level] = &[EPT5, EPT4, EPT3, EPT2, EPT1];
-    const USER: u64 = 0;
     const MALFORMED: Reason = Reason::Misconfigured;
 
     #[inline(always)]

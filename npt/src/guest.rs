@@ -1,13 +1,15 @@
 //! The first dimension: the guest's own paging, whatever its mode.
 
+use core::marker::PhantomData;
+
 use x86_64::registers::control::{Cr0Flags, Cr4Flags, EferFlags};
 
 use crate::addr::{Cr3, Gpa, Gva, Hpa, PageSize, PhysWidth};
 use crate::failure::{Access, During, Failure, Reason};
-use crate::geometry::{Bits32, Format, Long4, Long5, Pae, Rules, bits, x86};
+use crate::geometry::{Bits32, Format, Long4, Long5, Pae, Rules, bits, pse36_reserved, x86};
 use crate::memory::PhysMemory;
 use crate::nested::{NestedPage, Rights, SecondDimension, Wanted};
-use crate::walk::{Entries, Leaf, Stop, Trail, walk};
+use crate::walk::{Entries, Leaf, Stop, Trail, Unexplained, Verdict, walk};
 
 /// A guest's paging mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,9 +105,7 @@ impl GuestPaging {
         };
         if matches!(mode, PagingMode::Bits32) {
             rules.reserved = 0;
-            // PSE-36 has address bits 39:32 at most; those the CPU lacks are reserved.
-            let top = if width.bits() < 40 { width.bits() } else { 40 };
-            rules.reserved_large = bits(20, 13) & !((1 << (top - 19)) - 1);
+            rules.reserved_large = pse36_reserved(width);
         }
         let cpu = (mode as u16) << 8
             | (width.bits() as u16) << 2
@@ -228,99 +228,204 @@ impl<M: PhysMemory + ?Sized, N: SecondDimension> Walker<'_, M, N> {
         user: bool,
         trail: &mut T,
     ) -> Result<Translation, Failure> {
-        match paging.mode {
-            PagingMode::Off => self.unpaged(paging, gva, access, trail),
-            mode @ PagingMode::Bits32 => {
-                self.paged::<Bits32, T>(paging, mode, gva, access, user, trail)
-            }
-            mode @ PagingMode::Pae => self.paged::<Pae, T>(paging, mode, gva, access, user, trail),
-            mode @ PagingMode::Level4 => {
-                self.paged::<Long4, T>(paging, mode, gva, access, user, trail)
-            }
-            mode @ PagingMode::Level5 => {
-                self.paged::<Long5, T>(paging, mode, gva, access, user, trail)
-            }
+        let asked = Asked { paging, gva, access, user };
+        match self.by_mode::<T, Unexplained>(asked, trail) {
+            Ok(found) => Ok(found),
+            Err(Unexplained) => self.explain(asked, trail),
         }
     }
 
-    fn unpaged<T: Trail>(
+    /// The walk again, for the reason.
+    #[cold]
+    fn explain<T: Trail>(&self, asked: Asked<'_>, trail: &mut T) -> Result<Translation, Failure> {
+        self.by_mode::<T, Stop<Failure>>(asked, trail).map_err(|stop| match stop {
+            Stop::Read(failure) => failure,
+            Stop::Entry(level, reason) => Failure::guest(asked.gva, level, reason),
+            Stop::Denied(level, lacking) => {
+                let user = lacking & x86::USER != 0;
+                let denied = Reason::Permission(asked.access);
+                Failure::guest(asked.gva, level, if user { Reason::Supervisor } else { denied })
+            }
+        })
+    }
+
+    #[inline(always)]
+    fn by_mode<T: Trail, V: GuestVerdict<M, N>>(
         &self,
-        paging: &GuestPaging,
-        gva: Gva,
-        access: Access,
+        asked: Asked<'_>,
         trail: &mut T,
-    ) -> Result<Translation, Failure> {
-        if !paging.mode.is_canonical(gva) {
-            return Err(Failure::guest(gva, 0, Reason::NonCanonical));
+    ) -> Result<Translation, V> {
+        let mode = asked.paging.mode;
+        // The most frequent first; and each with its mode as a constant.
+        match mode {
+            PagingMode::Level4 => self.paged::<Long4, T, V>(PagingMode::Level4, asked, trail),
+            PagingMode::Level5 => self.paged::<Long5, T, V>(PagingMode::Level5, asked, trail),
+            PagingMode::Pae => self.paged::<Pae, T, V>(PagingMode::Pae, asked, trail),
+            PagingMode::Bits32 => self.paged::<Bits32, T, V>(PagingMode::Bits32, asked, trail),
+            PagingMode::Off => self.unpaged::<T, V>(asked, trail),
         }
-        let gpa = Gpa(gva.0);
+    }
+
+    fn unpaged<T: Trail, V: GuestVerdict<M, N>>(
+        &self,
+        asked: Asked<'_>,
+        trail: &mut T,
+    ) -> Result<Translation, V> {
+        if !PagingMode::Off.is_canonical(asked.gva) {
+            return Err(V::entry(0, Reason::NonCanonical));
+        }
+        let gpa = Gpa(asked.gva.0);
         // Without paging there is no user bit: every linear address is a user-mode address.
-        let wanted = Wanted { access, user: true };
-        let nested = self.second(gva, gpa, wanted, trail)?;
+        let wanted = Wanted { access: asked.access, user: true };
+        let nested = V::page(self, asked.gva, gpa, wanted, trail)?;
         Ok(join(gpa, None, Rights::all(), nested))
     }
 
     #[inline(always)]
-    fn paged<F: Format, T: Trail>(
+    fn paged<F: Format, T: Trail, V: GuestVerdict<M, N>>(
         &self,
-        paging: &GuestPaging,
         mode: PagingMode,
-        gva: Gva,
-        access: Access,
-        user: bool,
+        asked: Asked<'_>,
         trail: &mut T,
-    ) -> Result<Translation, Failure> {
+    ) -> Result<Translation, V> {
+        let Asked { paging, gva, access, user } = asked;
         if !mode.is_canonical(gva) {
-            return Err(Failure::guest(gva, 0, Reason::NonCanonical));
+            return Err(V::entry(0, Reason::NonCanonical));
         }
         let required = x86::required(access, user);
-        let entries = GuestEntries { walker: self, gva, bytes: F::ENTRY_BYTES, trail };
-        let leaf = walk::<F, _>(paging.root, gva.0, &paging.rules, required, entries)
-            .map_err(|stop| guest_failure(gva, access, stop))?;
+        let entries = GuestEntries {
+            walker: self,
+            gva,
+            bytes: F::ENTRY_BYTES,
+            trail: &mut *trail,
+            verdict: PhantomData,
+        };
+        let leaf = walk::<F, _>(paging.root, gva.0, &paging.rules, required, entries)?;
         let rights = rights_of(&leaf);
         let wanted = Wanted { access, user: rights.contains(Rights::USER) };
         let gpa = Gpa(leaf.address);
-        let nested = self.second(gva, gpa, wanted, trail)?;
+        let nested = V::page(self, gva, gpa, wanted, trail)?;
         Ok(join(gpa, Some(leaf.page), rights, nested))
     }
+}
 
-    #[inline(always)]
-    fn second<T: Trail>(
-        &self,
+/// One question to the walker.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    paging: &'a GuestPaging,
+    gva: Gva,
+    access: Access,
+    user: bool,
+}
+
+/// A verdict on a guest walk, and how it asks the second dimension: with or without reasons.
+trait GuestVerdict<M: ?Sized, N>: Verdict + Sized {
+    /// Where the page is.
+    fn page<T: Trail>(
+        walker: &Walker<'_, M, N>,
         gva: Gva,
         gpa: Gpa,
         wanted: Wanted,
         trail: &mut T,
-    ) -> Result<NestedPage, Failure> {
-        self.nested
-            .resolve(self.memory, gpa, wanted, trail)
-            .map_err(|stop| stop.of(gva, gpa, During::Page))
+    ) -> Result<NestedPage, Self>;
+
+    /// Where a table's word is. A passive reader needs read permission only, where the processor,
+    /// which may set accessed bits, can need write.
+    fn table<T: Trail>(
+        walker: &Walker<'_, M, N>,
+        gva: Gva,
+        gpa: Gpa,
+        level: u8,
+        trail: &mut T,
+    ) -> Result<Hpa, Self>;
+
+    /// A table's word lies where there is no memory.
+    fn outside(gva: Gva, gpa: Gpa, level: u8) -> Self;
+}
+
+impl<M: PhysMemory + ?Sized, N: SecondDimension> GuestVerdict<M, N> for Unexplained {
+    #[inline(always)]
+    fn page<T: Trail>(
+        walker: &Walker<'_, M, N>,
+        _gva: Gva,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Result<NestedPage, Self> {
+        walker.nested.find(walker.memory, gpa, wanted, trail).ok_or(Self)
+    }
+
+    #[inline(always)]
+    fn table<T: Trail>(
+        walker: &Walker<'_, M, N>,
+        _gva: Gva,
+        gpa: Gpa,
+        _level: u8,
+        trail: &mut T,
+    ) -> Result<Hpa, Self> {
+        walker.nested.find_table(walker.memory, gpa, trail).ok_or(Self)
+    }
+
+    #[inline(always)]
+    fn outside(_gva: Gva, _gpa: Gpa, _level: u8) -> Self {
+        Self
     }
 }
 
-/// The guest's tables, each of whose addresses is translated too. A passive reader needs read
-/// permission only, where the processor, which may set accessed bits, can need write.
-struct GuestEntries<'a, M: ?Sized, N, T> {
-    walker: &'a Walker<'a, M, N>,
+impl<M: PhysMemory + ?Sized, N: SecondDimension> GuestVerdict<M, N> for Stop<Failure> {
+    fn page<T: Trail>(
+        walker: &Walker<'_, M, N>,
+        gva: Gva,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Result<NestedPage, Self> {
+        let found = walker.nested.resolve(walker.memory, gpa, wanted, trail);
+        found.map_err(|stop| Self::Read(stop.of(gva, gpa, During::Page)))
+    }
+
+    fn table<T: Trail>(
+        walker: &Walker<'_, M, N>,
+        gva: Gva,
+        gpa: Gpa,
+        level: u8,
+        trail: &mut T,
+    ) -> Result<Hpa, Self> {
+        let found = walker.nested.resolve(walker.memory, gpa, Wanted::TABLE, trail);
+        found
+            .map(|page| page.hpa)
+            .map_err(|stop| Self::Read(stop.of(gva, gpa, During::Table { level })))
+    }
+
+    fn outside(gva: Gva, gpa: Gpa, level: u8) -> Self {
+        Self::Read(outside(gva, gpa, During::Table { level }))
+    }
+}
+
+/// The guest's tables, each of whose addresses is translated too.
+struct GuestEntries<'a, 'w, M: ?Sized, N, T, V> {
+    walker: &'a Walker<'w, M, N>,
     gva: Gva,
     bytes: u64,
     trail: &'a mut T,
+    verdict: PhantomData<V>,
 }
 
-impl<M: PhysMemory + ?Sized, N: SecondDimension, T: Trail> Entries for GuestEntries<'_, M, N, T> {
-    type Error = Failure;
+impl<M, N, T, V> Entries for GuestEntries<'_, '_, M, N, T, V>
+where
+    M: PhysMemory + ?Sized,
+    N: SecondDimension,
+    T: Trail,
+    V: GuestVerdict<M, N>,
+{
+    type Error = V;
 
     #[inline(always)]
-    fn entry(&mut self, at: u64, level: u8) -> Result<u64, Failure> {
-        let gpa = Gpa(at);
-        let during = During::Table { level };
-        let Walker { memory, nested } = *self.walker;
-        let hpa = nested
-            .resolve_table(memory, gpa, self.trail)
-            .map_err(|stop| stop.of(self.gva, gpa, during))?;
+    fn entry(&mut self, at: u64, level: u8) -> Result<u64, V> {
+        let hpa = V::table(self.walker, self.gva, Gpa(at), level, self.trail)?;
         let qword = Hpa(hpa.0 & !7);
-        let Some(value) = memory.read_u64(qword) else {
-            return Err(outside(self.gva, gpa, during));
+        let Some(value) = self.walker.memory.read_u64(qword) else {
+            return Err(V::outside(self.gva, Gpa(at), level));
         };
         self.trail.saw(qword, value);
         Ok(entry_of(value, at, self.bytes))
@@ -337,18 +442,6 @@ pub(crate) const fn entry_of(qword: u64, at: u64, entry_bytes: u64) -> u64 {
 #[cold]
 pub(crate) const fn outside(gva: Gva, gpa: Gpa, during: During) -> Failure {
     crate::failure::NestedFailure { level: 0, reason: Reason::OutsideMemory }.of(gva, gpa, during)
-}
-
-#[cold]
-fn guest_failure(gva: Gva, access: Access, stop: Stop<Failure>) -> Failure {
-    match stop {
-        Stop::Read(failure) => failure,
-        Stop::Entry(level, reason) => Failure::guest(gva, level, reason),
-        Stop::Denied(level, lacking) if lacking & x86::USER != 0 => {
-            Failure::guest(gva, level, Reason::Supervisor)
-        }
-        Stop::Denied(level, _) => Failure::guest(gva, level, Reason::Permission(access)),
-    }
 }
 
 /// A guest leaf's permissions.

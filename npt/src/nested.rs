@@ -55,10 +55,32 @@ pub struct NestedPage {
 
 /// A second dimension.
 pub trait SecondDimension {
-    /// Translates one guest physical address, showing `trail` every qword that decided it.
+    /// Translates one guest physical address, showing `trail` every qword that decided it. `None`
+    /// if it cannot be reached; [`SecondDimension::resolve`] says why.
+    fn find<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Option<NestedPage>;
+
+    /// [`SecondDimension::find`] for reading one word of a guest's table: most of what a
+    /// two-dimensional walk does, so an implementation may do it with less.
+    #[inline]
+    fn find_table<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        trail: &mut T,
+    ) -> Option<Hpa> {
+        self.find(memory, gpa, Wanted::TABLE, trail).map(|page| page.hpa)
+    }
+
+    /// As [`SecondDimension::find`], with the reason if there is no translation.
     ///
     /// # Errors
-    /// At which nested level and why it cannot be reached.
+    /// At which nested level and why the address cannot be reached.
     fn resolve<M: PhysMemory + ?Sized, T: Trail>(
         &self,
         memory: &M,
@@ -66,21 +88,6 @@ pub trait SecondDimension {
         wanted: Wanted,
         trail: &mut T,
     ) -> Result<NestedPage, NestedFailure>;
-
-    /// [`SecondDimension::resolve`] for reading one word of a guest's table: most of what a
-    /// two-dimensional walk does, so an implementation may do it with less.
-    ///
-    /// # Errors
-    /// As [`SecondDimension::resolve`].
-    #[inline]
-    fn resolve_table<M: PhysMemory + ?Sized, T: Trail>(
-        &self,
-        memory: &M,
-        gpa: Gpa,
-        trail: &mut T,
-    ) -> Result<Hpa, NestedFailure> {
-        self.resolve(memory, gpa, Wanted::TABLE, trail).map(|page| page.hpa)
-    }
 
     /// A number that differs for any two second dimensions of page tables that may translate
     /// differently: it keeps apart what a cache holds. Slots have none: they are part of the
@@ -93,6 +100,17 @@ pub trait SecondDimension {
 pub struct Direct;
 
 impl SecondDimension for Direct {
+    #[inline(always)]
+    fn find<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Option<NestedPage> {
+        self.resolve(memory, gpa, wanted, trail).ok()
+    }
+
     #[inline(always)]
     fn resolve<M: PhysMemory + ?Sized, T: Trail>(
         &self,
@@ -170,6 +188,17 @@ impl<'a> Slots<'a> {
 
 impl SecondDimension for Slots<'_> {
     #[inline]
+    fn find<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Option<NestedPage> {
+        self.resolve(memory, gpa, wanted, trail).ok()
+    }
+
+    #[inline]
     fn resolve<M: PhysMemory + ?Sized, T: Trail>(
         &self,
         _memory: &M,
@@ -215,6 +244,37 @@ pub enum Nested<'a> {
 
 impl SecondDimension for Nested<'_> {
     #[inline]
+    fn find<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Option<NestedPage> {
+        match self {
+            Self::Direct => Direct.find(memory, gpa, wanted, trail),
+            Self::Slots(slots) => slots.find(memory, gpa, wanted, trail),
+            Self::Ept(ept) => ept.find(memory, gpa, wanted, trail),
+            Self::Npt(npt) => npt.find(memory, gpa, wanted, trail),
+        }
+    }
+
+    #[inline]
+    fn find_table<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        trail: &mut T,
+    ) -> Option<Hpa> {
+        match self {
+            Self::Direct => Direct.find_table(memory, gpa, trail),
+            Self::Slots(slots) => slots.find_table(memory, gpa, trail),
+            Self::Ept(ept) => ept.find_table(memory, gpa, trail),
+            Self::Npt(npt) => npt.find_table(memory, gpa, trail),
+        }
+    }
+
+    #[inline]
     fn resolve<M: PhysMemory + ?Sized, T: Trail>(
         &self,
         memory: &M,
@@ -241,6 +301,27 @@ impl SecondDimension for Nested<'_> {
 }
 
 impl<N: SecondDimension> SecondDimension for &N {
+    #[inline]
+    fn find<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Option<NestedPage> {
+        (**self).find(memory, gpa, wanted, trail)
+    }
+
+    #[inline]
+    fn find_table<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        trail: &mut T,
+    ) -> Option<Hpa> {
+        (**self).find_table(memory, gpa, trail)
+    }
+
     #[inline]
     fn resolve<M: PhysMemory + ?Sized, T: Trail>(
         &self,

@@ -1,12 +1,16 @@
 //! Nested page tables as a second dimension: Intel's EPT and AMD's NPT.
 
+use core::marker::PhantomData;
+
 use crate::addr::{Eptp, Gpa, Hpa, NestedCr3, PhysWidth};
 use crate::failure::{Access, NestedFailure, Reason};
-use crate::geometry::{Bits32, Ept4, Ept5, Format, Long4, Long5, Pae, Rules, bits, ept, x86};
+use crate::geometry::{
+    Bits32, Ept4, Ept5, Format, Long4, Long5, Pae, Rules, bits, ept, pse36_reserved, x86,
+};
 use crate::guest::entry_of;
 use crate::memory::PhysMemory;
 use crate::nested::{NestedPage, Rights, SecondDimension, Wanted};
-use crate::walk::{Entries, Leaf, Stop, Trail, walk};
+use crate::walk::{Entries, Leaf, Stop, Trail, Unexplained, Verdict, walk};
 
 /// Intel's extended page tables.
 ///
@@ -97,8 +101,58 @@ impl Ept {
     }
 }
 
+impl Ept {
+    /// One walk for one kind of verdict.
+    #[inline(always)]
+    fn walk<M: PhysMemory + ?Sized, T: Trail, V: NestedVerdict>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        required: u64,
+        trail: &mut T,
+    ) -> Result<Leaf, V> {
+        let tables = Tables { root: self.root, rules: &self.rules, required, address: gpa.0 };
+        if self.five_levels {
+            tables.walk::<Ept5, M, T, V>(memory, trail, 57)
+        } else {
+            tables.walk::<Ept4, M, T, V>(memory, trail, 48)
+        }
+    }
+
+    #[inline(always)]
+    fn page(&self, leaf: &Leaf, user: bool) -> NestedPage {
+        let mut rights = Rights::empty();
+        rights.set(Rights::READ, leaf.granted & ept::READ != 0);
+        rights.set(Rights::WRITE, leaf.granted & ept::WRITE != 0);
+        rights.set(Rights::EXECUTE, leaf.granted & self.execute(user) != 0);
+        page_of(leaf, rights)
+    }
+}
+
 impl SecondDimension for Ept {
-    #[inline]
+    fn find<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Option<NestedPage> {
+        let required = ept::required(wanted.access, self.execute(wanted.user));
+        let leaf = self.walk::<M, T, Unexplained>(memory, gpa, required, trail).ok()?;
+        Some(self.page(&leaf, wanted.user))
+    }
+
+    fn find_table<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        trail: &mut T,
+    ) -> Option<Hpa> {
+        let leaf = self.walk::<M, T, Unexplained>(memory, gpa, ept::READ, trail).ok()?;
+        Some(Hpa(leaf.address))
+    }
+
+    #[cold]
     fn resolve<M: PhysMemory + ?Sized, T: Trail>(
         &self,
         memory: &M,
@@ -106,45 +160,10 @@ impl SecondDimension for Ept {
         wanted: Wanted,
         trail: &mut T,
     ) -> Result<NestedPage, NestedFailure> {
-        let execute = self.execute(wanted.user);
-        let tables = Tables {
-            root: self.root,
-            rules: &self.rules,
-            required: ept::required(wanted.access, execute),
-            access: wanted.access,
-            address: gpa.0,
-        };
-        let leaf = if self.five_levels {
-            tables.walk::<Ept5, M, T>(memory, trail, 57)
-        } else {
-            tables.walk::<Ept4, M, T>(memory, trail, 48)
-        }?;
-        let mut rights = Rights::empty();
-        rights.set(Rights::READ, leaf.granted & ept::READ != 0);
-        rights.set(Rights::WRITE, leaf.granted & ept::WRITE != 0);
-        rights.set(Rights::EXECUTE, leaf.granted & execute != 0);
-        Ok(page_of(&leaf, rights))
-    }
-
-    fn resolve_table<M: PhysMemory + ?Sized, T: Trail>(
-        &self,
-        memory: &M,
-        gpa: Gpa,
-        trail: &mut T,
-    ) -> Result<Hpa, NestedFailure> {
-        let tables = Tables {
-            root: self.root,
-            rules: &self.rules,
-            required: ept::READ,
-            access: Access::Read,
-            address: gpa.0,
-        };
-        let leaf = if self.five_levels {
-            tables.walk::<Ept5, M, T>(memory, trail, 57)
-        } else {
-            tables.walk::<Ept4, M, T>(memory, trail, 48)
-        };
-        leaf.map(|leaf| Hpa(leaf.address))
+        let required = ept::required(wanted.access, self.execute(wanted.user));
+        self.walk::<M, T, Stop<NestedFailure>>(memory, gpa, required, trail)
+            .map(|leaf| self.page(&leaf, wanted.user))
+            .map_err(|stop| explain(stop, wanted.access, 0))
     }
 
     #[inline]
@@ -187,7 +206,7 @@ impl Npt {
         let wide = matches!(mode, NptMode::Level4 | NptMode::Level5 | NptMode::Pae);
         let rules = Rules {
             reserved: if wide { width.reserved() } else { 0 },
-            reserved_large: 0,
+            reserved_large: if wide { 0 } else { pse36_reserved(width) },
             large: true,
             mode_based_execute: false,
             execute_only: false,
@@ -210,8 +229,58 @@ impl Npt {
     }
 }
 
+impl Npt {
+    /// One walk for one kind of verdict.
+    #[inline(always)]
+    fn walk<M: PhysMemory + ?Sized, T: Trail, V: NestedVerdict>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        access: Access,
+        trail: &mut T,
+    ) -> Result<Leaf, V> {
+        let required = x86::required(access, true);
+        let tables = Tables { root: self.root, rules: &self.rules, required, address: gpa.0 };
+        match self.mode {
+            NptMode::Bits32 => tables.walk::<Bits32, M, T, V>(memory, trail, 32),
+            NptMode::Pae => tables.walk::<Pae, M, T, V>(memory, trail, 32),
+            NptMode::Level4 => tables.walk::<Long4, M, T, V>(memory, trail, 48),
+            NptMode::Level5 => tables.walk::<Long5, M, T, V>(memory, trail, 57),
+        }
+    }
+
+    #[inline(always)]
+    fn page(leaf: &Leaf) -> NestedPage {
+        let mut rights = Rights::READ;
+        rights.set(Rights::WRITE, leaf.granted & x86::WRITE != 0);
+        rights.set(Rights::EXECUTE, leaf.granted & x86::NO_EXECUTE != 0);
+        page_of(leaf, rights)
+    }
+}
+
 impl SecondDimension for Npt {
-    #[inline]
+    fn find<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        wanted: Wanted,
+        trail: &mut T,
+    ) -> Option<NestedPage> {
+        let leaf = self.walk::<M, T, Unexplained>(memory, gpa, wanted.access, trail).ok()?;
+        Some(Self::page(&leaf))
+    }
+
+    fn find_table<M: PhysMemory + ?Sized, T: Trail>(
+        &self,
+        memory: &M,
+        gpa: Gpa,
+        trail: &mut T,
+    ) -> Option<Hpa> {
+        let leaf = self.walk::<M, T, Unexplained>(memory, gpa, Access::Read, trail).ok()?;
+        Some(Hpa(leaf.address))
+    }
+
+    #[cold]
     fn resolve<M: PhysMemory + ?Sized, T: Trail>(
         &self,
         memory: &M,
@@ -219,23 +288,9 @@ impl SecondDimension for Npt {
         wanted: Wanted,
         trail: &mut T,
     ) -> Result<NestedPage, NestedFailure> {
-        let tables = Tables {
-            root: self.root,
-            rules: &self.rules,
-            required: x86::required(wanted.access, true),
-            access: wanted.access,
-            address: gpa.0,
-        };
-        let leaf = match self.mode {
-            NptMode::Bits32 => tables.walk::<Bits32, M, T>(memory, trail, 32),
-            NptMode::Pae => tables.walk::<Pae, M, T>(memory, trail, 32),
-            NptMode::Level4 => tables.walk::<Long4, M, T>(memory, trail, 48),
-            NptMode::Level5 => tables.walk::<Long5, M, T>(memory, trail, 57),
-        }?;
-        let mut rights = Rights::READ;
-        rights.set(Rights::WRITE, leaf.granted & x86::WRITE != 0);
-        rights.set(Rights::EXECUTE, leaf.granted & x86::NO_EXECUTE != 0);
-        Ok(page_of(&leaf, rights))
+        self.walk::<M, T, Stop<NestedFailure>>(memory, gpa, wanted.access, trail)
+            .map(|leaf| Self::page(&leaf))
+            .map_err(|stop| explain(stop, wanted.access, x86::USER))
     }
 
     fn identity(&self) -> u64 {
@@ -260,21 +315,53 @@ fn identity(root: u64, kind: u64, width: PhysWidth, features: u64) -> u64 {
     root | features | kind << 52 | u64::from(width.bits()) << 54
 }
 
+/// A verdict that can also take up what goes wrong in memory.
+trait NestedVerdict: Verdict {
+    /// No entry is at fault, or it could not be read.
+    fn failed(level: u8, reason: Reason) -> Self;
+}
+
+impl NestedVerdict for Unexplained {
+    #[inline(always)]
+    fn failed(_level: u8, _reason: Reason) -> Self {
+        Self
+    }
+}
+
+impl NestedVerdict for Stop<NestedFailure> {
+    fn failed(level: u8, reason: Reason) -> Self {
+        Self::Read(NestedFailure { level, reason })
+    }
+}
+
+/// What a stop means; `user` is the format's bit for access in user mode.
+fn explain(stop: Stop<NestedFailure>, access: Access, user: u64) -> NestedFailure {
+    match stop {
+        Stop::Read(failure) => failure,
+        Stop::Entry(level, reason) => NestedFailure { level, reason },
+        Stop::Denied(level, lacking) if lacking & user != 0 => {
+            NestedFailure { level, reason: Reason::Supervisor }
+        }
+        Stop::Denied(level, _) => NestedFailure { level, reason: Reason::Permission(access) },
+    }
+}
+
 /// Nested tables lie in memory as they are.
-struct NestedEntries<'a, M: ?Sized, T> {
+struct NestedEntries<'a, M: ?Sized, T, V> {
     memory: &'a M,
     bytes: u64,
     trail: &'a mut T,
+    verdict: PhantomData<V>,
 }
 
-impl<M: PhysMemory + ?Sized, T: Trail> Entries for NestedEntries<'_, M, T> {
-    type Error = NestedFailure;
+impl<M: PhysMemory + ?Sized, T: Trail, V: NestedVerdict> Entries for NestedEntries<'_, M, T, V> {
+    type Error = V;
 
     #[inline(always)]
-    fn entry(&mut self, at: u64, level: u8) -> Result<u64, NestedFailure> {
+    fn entry(&mut self, at: u64, level: u8) -> Result<u64, V> {
         let qword = Hpa(at & !7);
         let Some(value) = self.memory.read_u64(qword) else {
-            return Err(NestedFailure { level, reason: Reason::OutsideMemory });
+            return Err(V::failed(level, Reason::OutsideMemory));
         };
         self.trail.saw(qword, value);
         Ok(entry_of(value, at, self.bytes))
@@ -286,38 +373,22 @@ struct Tables<'a> {
     root: u64,
     rules: &'a Rules,
     required: u64,
-    access: Access,
     address: u64,
 }
 
 impl Tables<'_> {
     #[inline(always)]
-    fn walk<F: Format, M: PhysMemory + ?Sized, T: Trail>(
+    fn walk<F: Format, M: PhysMemory + ?Sized, T: Trail, V: NestedVerdict>(
         &self,
         memory: &M,
         trail: &mut T,
         width: u32,
-    ) -> Result<Leaf, NestedFailure> {
+    ) -> Result<Leaf, V> {
         if self.address >> width != 0 {
-            return Err(NestedFailure { level: 0, reason: Reason::TooWide });
+            return Err(V::failed(0, Reason::TooWide));
         }
-        let entries = NestedEntries { memory, bytes: F::ENTRY_BYTES, trail };
+        let entries = NestedEntries { memory, bytes: F::ENTRY_BYTES, trail, verdict: PhantomData };
         walk::<F, _>(self.root, self.address, self.rules, self.required, entries)
-            .map_err(|stop| self.failure::<F>(stop))
-    }
-
-    #[cold]
-    fn failure<F: Format>(&self, stop: Stop<NestedFailure>) -> NestedFailure {
-        match stop {
-            Stop::Read(failure) => failure,
-            Stop::Entry(level, reason) => NestedFailure { level, reason },
-            Stop::Denied(level, lacking) if lacking & F::USER != 0 => {
-                NestedFailure { level, reason: Reason::Supervisor }
-            }
-            Stop::Denied(level, _) => {
-                NestedFailure { level, reason: Reason::Permission(self.access) }
-            }
-        }
     }
 }
 

@@ -20,7 +20,36 @@ pub(crate) struct Leaf {
     pub(crate) granted: u64,
 }
 
-/// Why a walk stopped early. Errors of reading entries are passed on as `E`.
+/// What a walk that stops early has to say.
+///
+/// Every walk is first done for [`Unexplained`], which is nothing at all: telling reasons apart on
+/// the way costs more than the walk. Only if there is no translation is it done again for
+/// [`Stop`], to say why. If the guest changed its tables in between, the second walk may succeed;
+/// then its answer counts, as if the first had come a moment later.
+pub(crate) trait Verdict {
+    /// An entry of this level is at fault.
+    fn entry(level: u8, reason: Reason) -> Self;
+    /// Not all levels grant what is required; `rights` by level number.
+    fn denied(rights: [u64; MAX_LEVELS + 1], required: u64) -> Self;
+}
+
+/// There is no translation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unexplained;
+
+impl Verdict for Unexplained {
+    #[inline(always)]
+    fn entry(_level: u8, _reason: Reason) -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    fn denied(_rights: [u64; MAX_LEVELS + 1], _required: u64) -> Self {
+        Self
+    }
+}
+
+/// Why there is no translation. Errors of reading entries are passed on as `E`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stop<E> {
     /// An entry of this level is at fault.
@@ -29,6 +58,25 @@ pub(crate) enum Stop<E> {
     Denied(u8, u64),
     /// An entry could not be read.
     Read(E),
+}
+
+impl<E> Verdict for Stop<E> {
+    #[cold]
+    fn entry(level: u8, reason: Reason) -> Self {
+        Self::Entry(level, reason)
+    }
+
+    /// The topmost level that lacks what is required, and what it lacks.
+    #[cold]
+    fn denied(rights: [u64; MAX_LEVELS + 1], required: u64) -> Self {
+        for level in [5_u8, 4, 3, 2, 1] {
+            let lacking = required & !rights[usize::from(level)];
+            if lacking != 0 {
+                return Self::Denied(level, lacking);
+            }
+        }
+        Self::Denied(0, required)
+    }
 }
 
 /// Gets to see every qword that decided a translation; see [`crate::cache`].
@@ -81,8 +129,8 @@ fn step<F: Format>(level: &'static Level, entry: u64, rules: &Rules) -> Result<S
 /// Where entries come from: memory, or memory behind a second dimension. (A trait and not a closure,
 /// because the walker must be one piece of code with it.)
 pub(crate) trait Entries {
-    /// Why an entry could not be read.
-    type Error;
+    /// What is said if there is no translation.
+    type Error: Verdict;
 
     /// Reads the entry at `at`, in a table of that level.
     fn entry(&mut self, at: u64, level: u8) -> Result<u64, Self::Error>;
@@ -99,7 +147,7 @@ pub(crate) fn walk<F: Format, R: Entries>(
     rules: &Rules,
     required: u64,
     mut entries: R,
-) -> Result<Leaf, Stop<R::Error>> {
+) -> Result<Leaf, R::Error> {
     let mut table = root;
     let mut granted = u64::MAX;
     // The rights of each level, by number, for the one who asks which of them forbids.
@@ -109,7 +157,7 @@ pub(crate) fn walk<F: Format, R: Entries>(
         ($depth:literal) => {
             if let Some(level) = const { level_at::<F>($depth) } {
                 let at = table | level.offset(address, F::ENTRY_BYTES);
-                let entry = entries.entry(at, level.number).map_err(Stop::Read)?;
+                let entry = entries.entry(at, level.number)?;
                 let next = step::<F>(level, entry, rules);
                 let right = (entry ^ F::INVERTED) | level.implied;
                 rights[level.number as usize] = right;
@@ -118,12 +166,12 @@ pub(crate) fn walk<F: Format, R: Entries>(
                     Ok(Step::Table(next)) => table = next,
                     Ok(Step::Page(page)) => {
                         if required & !granted != 0 {
-                            return Err(denied(rights, required));
+                            return Err(R::Error::denied(rights, required));
                         }
                         let offset = address & (page.bytes() - 1);
                         return Ok(Leaf { address: F::frame(entry, page) | offset, page, granted });
                     }
-                    Err(reason) => return Err(Stop::Entry(level.number, reason)),
+                    Err(reason) => return Err(R::Error::entry(level.number, reason)),
                 }
             }
         };
@@ -135,22 +183,10 @@ pub(crate) fn walk<F: Format, R: Entries>(
     level!(4);
     // `geometry::sound` holds for every format: its last level always maps a page.
     let _ = table;
-    Err(Stop::Entry(0, F::MALFORMED))
+    Err(R::Error::entry(0, F::MALFORMED))
 }
 
 /// The level so far below the root, if the format goes that deep.
 const fn level_at<F: Format>(depth: usize) -> Option<&'static Level> {
     if depth < F::LEVELS.len() { Some(&F::LEVELS[depth]) } else { None }
-}
-
-/// The topmost level that lacks what is required, and what it lacks.
-#[cold]
-fn denied<E>(rights: [u64; MAX_LEVELS + 1], required: u64) -> Stop<E> {
-    for level in [5_u8, 4, 3, 2, 1] {
-        let right = rights[usize::from(level)];
-        if required & !right != 0 {
-            return Stop::Denied(level, required & !right);
-        }
-    }
-    Stop::Denied(0, required)
 }
