@@ -26,8 +26,8 @@ pub mod dof;
 pub mod env;
 #[cfg(feature = "alloc")]
 pub mod interp;
-#[cfg(test)]
-mod mock;
+#[cfg(any(test, feature = "mock"))]
+pub mod mock;
 pub mod number;
 pub mod opcode;
 #[cfg(feature = "alloc")]
@@ -39,3 +39,6 @@ pub mod verify;
 
 #[cfg(feature = "alloc")]
 pub use decode::{Shape, VerifiedDifo};
+
+#[cfg(test)]
+mod torture;

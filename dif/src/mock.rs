@@ -1,32 +1,54 @@
-//! A machine of plain vectors for tests: the smallest whole [`Env`].
+//! A machine of plain vectors: the smallest whole [`Env`], for tests and fuzzers (feature `mock`).
+//!
+//! Scratch is all there is of the arena. Machine memory comes in pages of 4 KiB, zeros where
+//! nothing was put. Whatever only a real machine can do is recorded and answered with a number.
 
-use std::collections::BTreeMap;
+use alloc::{collections::BTreeMap, string::String, vec, vec::Vec};
 
 use crate::env::{AtomicOp, Env, Fault, FaultKind, Region, Scope, TracerAddr, TupleElement};
 
 /// Where the mock's kernel memory starts.
-pub(crate) const KERNEL: u64 = 0xffff_8000_0000_0000;
+pub const KERNEL: u64 = 0xffff_8000_0000_0000;
 /// Where the mock's process memory starts.
-pub(crate) const USER: u64 = 0x40_0000;
+pub const USER: u64 = 0x40_0000;
 
-pub(crate) struct Mock {
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Mock {
     /// The arena is nothing but scratch.
-    pub(crate) scratch: Vec<u8>,
-    pub(crate) top: usize,
-    pub(crate) strings: Vec<u8>,
-    pub(crate) fire: Vec<u8>,
-    pub(crate) kernel: Vec<u8>,
-    pub(crate) user: Vec<u8>,
-    pub(crate) strsize: usize,
-    pub(crate) vars: BTreeMap<(u8, u16), u64>,
-    pub(crate) assoc: BTreeMap<(u8, u16, Vec<Vec<u8>>), u64>,
-    pub(crate) strtok: u64,
+    pub scratch: Vec<u8>,
+    /// How much scratch is taken.
+    pub top: usize,
+    /// The program's string constants.
+    pub strings: Vec<u8>,
+    /// What the fire brought.
+    pub fire: Vec<u8>,
+    /// Kernel memory from [`KERNEL`].
+    pub kernel: Vec<u8>,
+    /// The process's memory from [`USER`].
+    pub user: Vec<u8>,
+    /// The session's `strsize`.
+    pub strsize: usize,
+    /// Scalars by scope (0 global, 1 thread-local, 2 clause-local) and number.
+    pub vars: BTreeMap<(u8, u16), u64>,
+    /// Elements of associative arrays by scope, number and key.
+    pub assoc: BTreeMap<(u8, u16, Vec<Vec<u8>>), u64>,
+    /// Where `strtok` goes on.
+    pub strtok: u64,
     /// Calls that reached [`Env::subroutine`].
-    pub(crate) calls: Vec<(u16, Vec<u64>)>,
+    pub calls: Vec<(u16, Vec<u64>)>,
+}
+
+impl Default for Mock {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Mock {
-    pub(crate) fn new() -> Self {
+    /// A machine with 4 KiB of scratch, a `strsize` of 256 and nothing else.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
             scratch: vec![0xaa; 4096],
             top: 0,
@@ -45,23 +67,25 @@ impl Mock {
     fn region(&self, addr: u64) -> Option<(&[u8], usize)> {
         let decoded = TracerAddr::from_raw(addr)?;
         let memory = match decoded.region {
-            Region::Arena => &self.scratch[..self.top],
-            Region::Strings => &self.strings[..],
-            Region::Fire => &self.fire[..],
+            Region::Arena => self.scratch.get(..self.top)?,
+            Region::Strings => self.strings.as_slice(),
+            Region::Fire => self.fire.as_slice(),
         };
         Some((memory, usize::try_from(decoded.offset).ok()?))
     }
 
-    /// The string a register points to.
-    pub(crate) fn text(&mut self, addr: u64) -> String {
+    /// The string a register points to, or what reading it ran into.
+    pub fn text(&mut self, addr: u64) -> String {
         let mut buffer = [0; 1024];
-        let len = crate::string::read(self, addr, &mut buffer).expect("readable");
-        String::from_utf8_lossy(&buffer[..len]).into_owned()
+        match crate::string::read(self, addr, &mut buffer) {
+            Ok(len) => String::from_utf8_lossy(buffer.get(..len).unwrap_or_default()).into_owned(),
+            Err(fault) => alloc::format!("{fault:?}"),
+        }
     }
 
     /// Appends a string constant and returns its address.
-    pub(crate) fn constant(&mut self, text: &str) -> u64 {
-        let offset = self.strings.len() as u64;
+    pub fn constant(&mut self, text: &str) -> u64 {
+        let offset = long(self.strings.len());
         self.strings.extend_from_slice(text.as_bytes());
         self.strings.push(0);
         TracerAddr { region: Region::Strings, offset }.to_raw()
@@ -87,6 +111,10 @@ impl Mock {
         self.read(element.value, &mut bytes)?;
         Ok(bytes)
     }
+}
+
+fn long(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
 }
 
 /// Machine memory comes in pages: what the test put there, then zeros to the page's end.
@@ -145,20 +173,20 @@ impl Env for Mock {
     fn scratch_mut(&mut self, addr: u64, len: usize) -> Option<&mut [u8]> {
         let decoded = TracerAddr::from_raw(addr).filter(|a| a.region == Region::Arena)?;
         let at = usize::try_from(decoded.offset).ok()?;
-        self.scratch[..self.top].get_mut(at..at.checked_add(len)?)
+        self.scratch.get_mut(..self.top)?.get_mut(at..at.checked_add(len)?)
     }
 
     fn alloca(&mut self, size: u64, align: u64) -> Result<u64, Fault> {
-        let align = usize::try_from(align).unwrap_or(1);
+        let align = usize::try_from(align).unwrap_or(1).max(1);
         let start = self.top.next_multiple_of(align);
         let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size));
         let end = end.filter(|end| *end <= self.scratch.len());
         self.top = end.ok_or(Fault::at(FaultKind::NoScratch, size))?;
-        Ok(TracerAddr { region: Region::Arena, offset: start as u64 }.to_raw())
+        Ok(TracerAddr { region: Region::Arena, offset: long(start) }.to_raw())
     }
 
     fn scratch_mark(&self) -> u64 {
-        self.top as u64
+        long(self.top)
     }
 
     fn scratch_release(&mut self, mark: u64) {
