@@ -38,5 +38,7 @@ pub mod layout;
 #[cfg(feature = "std")]
 pub mod map;
 pub mod mem;
+#[cfg(feature = "std")]
+pub mod reader;
 pub mod ring;
 pub mod spec;
