@@ -105,7 +105,8 @@ pub enum StatementKind {
         /// In the order given; one may come twice.
         aggregations: Vec<AggId>,
     },
-    /// `stack()`: one argument, [`ValueKind::Stack`].
+    /// `stack()`: one argument, [`ValueKind::Stack`]; or `immstack()`: [`ValueKind::String`], lines
+    /// of `function+0xoffset` already.
     Stack,
     /// `sym(x)`, `func(x)`, `mod(x)`: one argument, [`ValueKind::Symbol`] or
     /// [`ValueKind::Module`].
@@ -152,7 +153,8 @@ pub struct ArgInfo {
     pub action: usize,
     /// What it is.
     pub kind: ValueKind,
-    /// Bytes in the record; 0 for a string means the session's `strsize`.
+    /// Bytes in the record; 0: the session's options decide (`strsize`, `stackframes`), see the
+    /// engine's record layout.
     pub size: u32,
     /// Its C type, for messages (`struct task_struct *`).
     pub type_name: String,

@@ -4,8 +4,10 @@
 //! comes through [`World`].
 
 pub mod ast;
+mod clause;
 mod codegen;
 pub mod compiled;
+pub mod compiler;
 mod declare;
 pub mod dlib;
 pub mod error;
@@ -27,5 +29,6 @@ pub mod types;
 pub mod unparse;
 pub mod world;
 pub use compiled::Compiled;
+pub use compiler::{CompileOptions, Compiler};
 pub use error::{Error, ErrorTag};
 pub use world::World;

@@ -1,0 +1,250 @@
+//! The compiler as its users see it.
+//!
+//! ```text
+//!  Compiler::new(options)
+//!      .add_script(origin, text)     scripts and specifiers; syntax is checked at once
+//!      .compile(&world) ──▶ Compiled     once a world
+//! ```
+//! A script is parsed again for each world, since what is a type's name is the world's to say, and
+//! checked and generated against the world's types. Variables and aggregations are numbered by one
+//! registry, so that all worlds' programs work on the same cells.
+//!
+//! A clause whose description matches nothing in a world makes no ECB there. It is still checked,
+//! and errors in it forgotten: a variable it writes may be read by a clause that does match, and
+//! must have its type by then.
+
+use std::cell::RefCell;
+
+use dif::program::{OptionSetting, Program};
+
+use crate::{
+    ast::{Clause, Item, PragmaKind},
+    clause,
+    compiled::{Compiled, Statement},
+    dlib,
+    error::{Error, ErrorTag},
+    macros::Macros,
+    parser::{self, ParseOptions},
+    sema::{Checked, Cx, fail, registry::Registry},
+    source::{Origin, Source, SourceId, SourceMap, Span},
+    types::Types,
+    world::{Os, World},
+};
+
+/// How scripts are compiled.
+#[derive(Clone, Debug, Default)]
+pub struct CompileOptions {
+    /// `-E`: probe descriptions may have five fields, the target leading.
+    pub with_target: bool,
+    /// Macro variables and the script's arguments.
+    pub macros: Macros,
+    /// `-x empty`: a script without clauses and declarations is no error.
+    pub allow_empty: bool,
+    /// No instructions but FreeBSD's, for its kernel: `++` of a global may lose one.
+    pub classic: bool,
+}
+
+/// Compiles scripts for any number of worlds.
+#[derive(Debug)]
+pub struct Compiler {
+    options: CompileOptions,
+    sources: SourceMap,
+    scripts: Vec<SourceId>,
+    /// The D library, read once an operating system.
+    libraries: Vec<(Os, Vec<Item>)>,
+    registry: Registry,
+}
+
+impl Compiler {
+    /// A compiler without any text yet.
+    #[must_use]
+    pub fn new(options: CompileOptions) -> Self {
+        Self {
+            options,
+            sources: SourceMap::new(),
+            scripts: Vec::new(),
+            libraries: Vec::new(),
+            registry: Registry::default(),
+        }
+    }
+
+    /// Takes in a script or a specifier of the command line and checks its syntax.
+    ///
+    /// # Errors
+    /// The first error in its syntax. The text stays known, so that [`Compiler::render`] can show
+    /// where, but is not compiled.
+    pub fn add_script(
+        &mut self,
+        origin: Origin,
+        text: impl Into<Vec<u8>>,
+    ) -> Result<SourceId, Error> {
+        let id = self.add(origin, text)?;
+        self.parse(id, &is_likely_type)?;
+        self.scripts.push(id);
+        Ok(id)
+    }
+
+    fn add(&mut self, origin: Origin, text: impl Into<Vec<u8>>) -> Result<SourceId, Error> {
+        self.sources
+            .add(origin, text)
+            .map_err(|error| Error::unplaced(ErrorTag::Unknown, error.to_string()))
+    }
+
+    /// Whether the scripts used all their arguments.
+    ///
+    /// # Errors
+    /// `D_MACRO_UNUSED`.
+    pub fn check_arguments(&self) -> Result<(), Error> {
+        self.options.macros.check_all_used()
+    }
+
+    /// All texts, for errors' places.
+    #[must_use]
+    pub fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+
+    /// An error as dtrace(1) words it, with the line it is in.
+    #[must_use]
+    pub fn render(&self, error: &Error, errtags: bool) -> String {
+        let place = error.span.map(|span| span.source);
+        let in_library = |id: &SourceId| {
+            let origin = self.sources.get(*id).map(Source::origin);
+            matches!(origin, Some(Origin::Library(_)))
+        };
+        let latest = self.scripts.last().copied().unwrap_or_default();
+        let program = place.filter(|id| !in_library(id)).unwrap_or(latest);
+        error.render(&self.sources, program, errtags)
+    }
+
+    fn parse(
+        &self,
+        id: SourceId,
+        is_type: &dyn Fn(&str) -> bool,
+    ) -> Result<crate::ast::Program, Error> {
+        let options = ParseOptions {
+            macros: &self.options.macros,
+            with_target: self.options.with_target,
+            allow_empty: self.options.allow_empty,
+            is_type,
+        };
+        parser::parse(&self.sources, id, &options)
+    }
+
+    /// Generates the program for one world.
+    ///
+    /// # Errors
+    /// The first error, as `libdtrace` tags it.
+    pub fn compile(&mut self, world: &dyn World) -> Result<Compiled, Error> {
+        let library = self.library(world.os())?;
+        let (script, types) = self.parse_all(world)?;
+        let mut cx = Cx::new(world, types, &mut self.registry);
+        cx.classic = self.options.classic;
+        let mut unit = Unit::default();
+        for item in &library {
+            // What this world lacks types for is missed when a script uses it.
+            let _ = unit.item(&mut cx, &self.sources, item);
+        }
+        for item in &script {
+            unit.item(&mut cx, &self.sources, item)?;
+        }
+        let Unit { program, statements, descriptions, .. } = unit;
+        Ok(Compiled {
+            program,
+            descriptions,
+            statements,
+            aggregations: self.registry.aggregations().to_vec(),
+            variables: self.registry.variables(),
+        })
+    }
+
+    /// The D library for an operating system.
+    fn library(&mut self, os: Os) -> Result<Vec<Item>, Error> {
+        if let Some((_, items)) = self.libraries.iter().find(|(known, _)| *known == os) {
+            return Ok(items.clone());
+        }
+        let programs = dlib::parse(&mut self.sources, os)?;
+        let items: Vec<Item> = programs.into_iter().flat_map(|program| program.items).collect();
+        self.libraries.push((os, items.clone()));
+        Ok(items)
+    }
+
+    /// The scripts, read with the world's type names known.
+    fn parse_all<'w>(&self, world: &'w dyn World) -> Result<(Vec<Item>, Types<'w>), Error> {
+        let types = RefCell::new(Types::new(world));
+        let is_type = |name: &str| {
+            let plain = name.rsplit('`').next().unwrap_or(name);
+            types.borrow_mut().typedef(plain).is_some() || is_likely_type(name)
+        };
+        let mut items = Vec::new();
+        for id in &self.scripts {
+            items.extend(self.parse(*id, &is_type)?.items);
+        }
+        Ok((items, types.into_inner()))
+    }
+}
+
+/// Names that are a type's wherever the place leaves it open and nothing more is known.
+fn is_likely_type(name: &str) -> bool {
+    name.ends_with("_t")
+}
+
+/// A program in the making.
+#[derive(Default)]
+struct Unit {
+    program: Program,
+    statements: Vec<Statement>,
+    descriptions: Vec<(usize, dif::program::ProbeDesc)>,
+    clauses: u32,
+    specifiers: usize,
+}
+
+impl Unit {
+    fn item(&mut self, cx: &mut Cx<'_, '_>, sources: &SourceMap, item: &Item) -> Checked<()> {
+        match item {
+            Item::Declaration(declaration) => cx.declaration(declaration),
+            Item::Inline(inline) => cx.define_inline(inline),
+            Item::Translator(translator) => cx.define_translator(translator),
+            Item::Provider(provider) => fail(
+                ErrorTag::Unsupported,
+                provider.span,
+                "provider declarations (dtrace -G, -h) are not supported yet",
+            ),
+            Item::Clause(clause) => self.clause(cx, sources, clause),
+            Item::Pragma(pragma) => {
+                if let PragmaKind::Option { name, value } = &pragma.kind {
+                    let option = OptionSetting { name: name.clone(), value: value.clone() };
+                    self.program.options.push(option);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn clause(&mut self, cx: &mut Cx<'_, '_>, sources: &SourceMap, clause: &Clause) -> Checked<()> {
+        let number = self.clauses;
+        self.clauses += 1;
+        for spec in &clause.probes {
+            let specifier = self.specifiers;
+            self.specifiers += 1;
+            cx.args = cx.world.arg_types(&spec.desc);
+            let matched = cx.world.matches(&spec.desc) > 0;
+            let ecbs = match clause::compile(cx, clause) {
+                Ok(ecbs) => ecbs,
+                Err(error) if matched => return Err(error),
+                Err(_) => continue,
+            };
+            if !matched {
+                continue;
+            }
+            let line = |span: Span| {
+                sources.get(span.source).map_or(0, |source| source.locate(span.start).line)
+            };
+            for ecb in ecbs {
+                ecb.install(&mut self.program, &mut self.statements, &spec.desc, number, line);
+                self.descriptions.push((specifier, spec.desc.clone()));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,288 @@
+//! The checks: from the syntax tree to typed nodes.
+//!
+//! What DTrace calls *cooking*. Names are resolved against the script's variables, the built-in
+//! ones, inlines and the world's enumerators and symbols; every expression gets a type by C's
+//! rules; conversions become nodes of their own; what D forbids is refused with DTrace's error tag.
+//!
+//! ```text
+//!  ast::Expr ──Cx::expr──▶ node::Node ──codegen──▶ Difo
+//!               │
+//!               ├ ident     names and built-in variables
+//!               ├ operator  unary and binary operators, conversions
+//!               ├ member    . -> [] * &
+//!               ├ assign    = op= ++ --, associative arrays
+//!               ├ call      subroutines
+//!               └ declare   types as written, declarations
+//! ```
+//! Arithmetic is 64 bits wide; a type narrows a value only when it is stored, cast or recorded.
+
+mod assign;
+mod call;
+mod declare;
+mod ident;
+mod member;
+pub(crate) mod node;
+mod operator;
+pub(crate) mod registry;
+
+use std::{collections::HashMap, rc::Rc};
+
+use dif::{
+    difo::DifType,
+    number::{ctf, kind, tf},
+};
+
+use crate::{
+    ast::{self, Expr, ExprKind, VarScope},
+    compiled::{KeyInfo, ValueKind},
+    error::{Error, ErrorTag},
+    source::Span,
+    types::{Type, TypeId, Types},
+    world::{ArgTypes, World},
+};
+use node::{Access, Kind, Node, VarRef};
+use registry::Registry;
+
+/// A result of a check.
+pub(crate) type Checked<T> = Result<T, Error>;
+
+/// An error at a place, as a result.
+pub(crate) fn fail<T>(tag: ErrorTag, span: Span, message: impl Into<String>) -> Checked<T> {
+    Err(Error::new(tag, span, message))
+}
+
+/// A variable as this world knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Variable {
+    pub(crate) ty: TypeId,
+    pub(crate) var: VarRef,
+    /// An associative array's keys.
+    pub(crate) keys: Option<Vec<TypeId>>,
+}
+
+/// The inlines and translators of the script and its library.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Definitions {
+    pub(crate) inlines: HashMap<String, Rc<ast::Inline>>,
+    pub(crate) translators: Vec<Rc<ast::Translator>>,
+}
+
+/// Everything the checks know while they work on one world.
+pub(crate) struct Cx<'c, 'w> {
+    pub(crate) world: &'w dyn World,
+    pub(crate) types: Types<'w>,
+    pub(crate) registry: &'c mut Registry,
+    pub(crate) definitions: Definitions,
+    pub(crate) variables: HashMap<(VarScope, String), Variable>,
+    /// `args[]` of the description that is worked on.
+    pub(crate) args: ArgTypes,
+    /// Inlines' parameters and translators' inputs, innermost last.
+    bindings: Vec<(String, Node)>,
+    depth: u32,
+    /// No instructions but FreeBSD's: `++` of a global may lose one.
+    pub(crate) classic: bool,
+    compounds: HashMap<usize, (std::sync::Arc<ast::Compound>, TypeId)>,
+    enums: HashMap<usize, (std::sync::Arc<ast::Enum>, TypeId)>,
+    enumerators: HashMap<String, (TypeId, i64)>,
+}
+
+/// Inlines may use inlines, and translators translators, this deep.
+const MAX_INLINE_DEPTH: u32 = 32;
+
+impl<'c, 'w> Cx<'c, 'w> {
+    pub(crate) fn new(world: &'w dyn World, types: Types<'w>, registry: &'c mut Registry) -> Self {
+        Self {
+            world,
+            types,
+            registry,
+            definitions: Definitions::default(),
+            variables: HashMap::new(),
+            args: ArgTypes::Untyped,
+            bindings: Vec::new(),
+            depth: 0,
+            classic: false,
+            compounds: HashMap::new(),
+            enums: HashMap::new(),
+            enumerators: HashMap::new(),
+        }
+    }
+
+    /// Checks an expression.
+    pub(crate) fn expr(&mut self, expr: &Expr) -> Checked<Node> {
+        let span = expr.span;
+        match &expr.kind {
+            ExprKind::Int(literal) => Ok(int_literal(*literal, span)),
+            ExprKind::Str(bytes) => Ok(Node::new(TypeId::STRING, Kind::Str(bytes.clone()), span)),
+            ExprKind::Var { scope, name } => self.variable(*scope, &name.name, span),
+            ExprKind::Symbol { module, name } => self.symbol(module.as_deref(), &name.name, span),
+            ExprKind::Agg(name) => fail(
+                ErrorTag::OpAct,
+                span,
+                format!("aggregation @{} cannot be used as an expression", name.name),
+            ),
+            ExprKind::Index { base, keys } => self.index(base, keys, span),
+            ExprKind::Call { function, args } => self.call(function, args, span),
+            ExprKind::Member { base, member, arrow } => {
+                self.member(base, &member.name, *arrow, span)
+            }
+            ExprKind::Step { op, prefix, operand } => self.step(*op, *prefix, operand, span),
+            ExprKind::Unary { op, operand } => self.unary(*op, operand, span),
+            ExprKind::Binary { op, left, right } => self.binary(*op, left, right, span),
+            ExprKind::Assign { op: None, target, value } => self.assign(target, value, span),
+            ExprKind::Assign { op: Some(op), target, value } => {
+                self.modify(*op, target, value, span)
+            }
+            ExprKind::Conditional { condition, then, otherwise } => {
+                self.conditional(condition, then, otherwise, span)
+            }
+            ExprKind::Comma { left, right } => {
+                let (left, right) = (self.expr(left)?, self.expr(right)?);
+                Ok(Node::new(right.ty, Kind::Comma(left.into(), right.into()), span))
+            }
+            ExprKind::Cast { ty, operand } => self.cast(ty, operand, span),
+            ExprKind::SizeofExpr(operand) => self.sizeof_expr(operand, span),
+            ExprKind::SizeofType(ty) => {
+                let ty = self.type_expr(ty)?;
+                self.sizeof(ty, span)
+            }
+            ExprKind::Offsetof { ty, member } => self.offsetof(ty, &member.name, span),
+            ExprKind::Stringof(operand) => {
+                let operand = self.expr(operand)?;
+                self.stringof(operand, span)
+            }
+            ExprKind::Xlate { .. } => {
+                fail(ErrorTag::OpSou, span, "xlate yields a structure: name one of its members")
+            }
+        }
+    }
+
+    /// An expression whose value is known when compiled.
+    pub(crate) fn constant(&mut self, expr: &Expr) -> Checked<Option<i64>> {
+        let node = self.expr(expr)?;
+        let is_int = int_of(&self.types.resolve(node.ty)).is_some();
+        Ok(node.as_const().filter(|_| is_int).map(u64::cast_signed))
+    }
+
+    /// How a value of a type is kept, in a record or a variable. `None`: it cannot be.
+    pub(crate) fn dif_type(&mut self, ty: TypeId) -> Option<DifType> {
+        let resolved = self.types.resolve(ty);
+        let size = self.types.size(ty);
+        Some(match resolved {
+            Type::Void | Type::Function { .. } | Type::Forward { .. } => return None,
+            Type::String => DifType::STRING,
+            Type::Int(int) if int.size <= 8 => DifType::integer(int.size),
+            Type::Enum(body) if body.size <= 8 => {
+                DifType { kind: kind::CTF, ckind: ctf::ENUM, flags: 0, size: body.size }
+            }
+            Type::Pointer { .. } => DifType::POINTER,
+            Type::Int(_) | Type::Enum(_) => DifType::by_ref(ctf::INTEGER, size?),
+            Type::Float { .. } => DifType::by_ref(ctf::FLOAT, size?),
+            Type::Array { .. } => DifType::by_ref(ctf::ARRAY, size?),
+            Type::Compound(_) => DifType::by_ref(ctf::STRUCT, size?),
+            Type::Typedef { .. } | Type::Qualified { .. } => return None,
+        })
+    }
+
+    /// What a value of a type is to a reader of records.
+    pub(crate) fn value_kind(&mut self, ty: TypeId) -> ValueKind {
+        if self.types.is_char_array(ty) {
+            return ValueKind::CharArray;
+        }
+        match self.types.resolve(ty) {
+            Type::String => ValueKind::String,
+            Type::Pointer { .. } => ValueKind::Pointer,
+            resolved => match int_of(&resolved) {
+                Some((_, signed)) => ValueKind::Integer { signed },
+                None => ValueKind::Bytes,
+            },
+        }
+    }
+
+    /// A key's element as all worlds see it.
+    pub(crate) fn key_info(&mut self, ty: TypeId, span: Span) -> Checked<KeyInfo> {
+        match self.dif_type(ty) {
+            Some(dif) => Ok(KeyInfo { kind: self.value_kind(ty), size: dif.size }),
+            None => {
+                let name = self.types.name(ty);
+                fail(ErrorTag::KeyType, span, format!("a key cannot be of type {name}"))
+            }
+        }
+    }
+
+    /// The access that reads a scalar of a type; `None` if it does not fit a register.
+    pub(crate) fn access(&mut self, ty: TypeId, user: bool) -> Option<Access> {
+        match self.types.resolve(ty) {
+            Type::Pointer { .. } => Some(Access { size: 8, signed: false, user }),
+            other => match int_of(&other) {
+                Some((size @ (1 | 2 | 4 | 8), signed)) => Some(Access { size, signed, user }),
+                _ => None,
+            },
+        }
+    }
+
+    /// A type in words, for errors.
+    pub(crate) fn words(&mut self, ty: TypeId) -> String {
+        self.types.name(ty)
+    }
+
+    /// Whether a node can be read as a string: `string`, `char *`, `char []`.
+    pub(crate) fn is_text(&mut self, node: &Node) -> bool {
+        match self.types.resolve(node.ty) {
+            Type::String => true,
+            Type::Pointer { target, user } => !user && self.types.is_char(target),
+            Type::Array { .. } => {
+                self.types.is_char_array(node.ty)
+                    && !matches!(node.kind, Kind::Object { user: true, .. })
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a node is an integer or pointer.
+    pub(crate) fn is_scalar(&mut self, node: &Node) -> bool {
+        let resolved = self.types.resolve(node.ty);
+        matches!(resolved, Type::Pointer { .. }) || int_of(&resolved).is_some_and(|int| int.0 <= 8)
+    }
+
+    /// Whether a node is an integer.
+    pub(crate) fn is_int(&mut self, node: &Node) -> bool {
+        int_of(&self.types.resolve(node.ty)).is_some_and(|int| int.0 <= 8)
+    }
+}
+
+/// Bytes and sign of an integer or enumeration.
+pub(crate) fn int_of(ty: &Type) -> Option<(u32, bool)> {
+    match ty {
+        Type::Int(int) => Some((int.size, int.signed)),
+        Type::Enum(body) => Some((body.size, body.signed)),
+        _ => None,
+    }
+}
+
+/// The first type of C's list that holds the literal.
+fn int_literal(literal: ast::IntLit, span: Span) -> Node {
+    let decimal = literal.form == ast::IntForm::Decimal;
+    let candidates = [
+        (TypeId::INT, u64::from(i32::MAX.cast_unsigned()), false, 0),
+        (TypeId::UINT, u64::from(u32::MAX), true, 0),
+        (TypeId::LONG, i64::MAX.cast_unsigned(), false, 1),
+        (TypeId::ULONG, u64::MAX, true, 1),
+        (TypeId::LONGLONG, i64::MAX.cast_unsigned(), false, 2),
+        (TypeId::ULONGLONG, u64::MAX, true, 2),
+    ];
+    let fits = |&&(ty, max, unsigned, longs): &&(TypeId, u64, bool, u8)| {
+        let allowed = if literal.unsigned {
+            unsigned
+        } else {
+            !unsigned || !decimal || ty == TypeId::ULONG || ty == TypeId::ULONGLONG
+        };
+        allowed && longs >= literal.longs && literal.value <= max
+    };
+    let ty = candidates.iter().find(fits).map_or(TypeId::ULONGLONG, |found| found.0);
+    Node::constant(ty, literal.bits(), span)
+}
+
+/// Whether a type is by reference in a register.
+pub(crate) const fn is_by_ref(dif: DifType) -> bool {
+    dif.flags & tf::BYREF != 0
+}
