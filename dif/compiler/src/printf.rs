@@ -157,15 +157,12 @@ pub struct FormatUse<'a> {
 
 /// Takes a format apart. Bytes that are not UTF-8 are replaced.
 ///
+/// The empty format has no pieces; whether it may be used is for [`check_format`] to say.
+///
 /// # Errors
-/// `D_PRINTF_FMT_EMPTY` for the empty format; `D_UNKNOWN`, as DTrace has no tag for it, for a
-/// conversion that is not there or is malformed.
+/// `D_UNKNOWN`, as DTrace has no tag for it, for a conversion that is not there or is malformed.
 pub fn parse_format(text: impl AsRef<[u8]>) -> Result<Format, FormatError> {
     let text = String::from_utf8_lossy(text.as_ref()).into_owned();
-    if text.is_empty() {
-        let message = "format string is empty".to_owned();
-        return Err(FormatError { tag: ErrorTag::PrintfFmtEmpty, message });
-    }
     let mut reader = Reader { rest: &text, number: 0, args: 0, aggregations: 0 };
     let mut pieces = Vec::new();
     let mut literal = String::new();
@@ -329,13 +326,18 @@ fn takes(conversion: &str) -> Option<Takes> {
 /// Checks arguments against a format.
 ///
 /// # Errors
-/// `D_PRINTF_DYN_PROTO`, `D_PRINTF_DYN_TYPE`, `D_PRINTF_AGG_CONV`, `D_PRINTF_ARG_PROTO`,
-/// `D_PRINTF_ARG_TYPE`, `D_PRINTF_ARG_EXTRA`.
+/// `D_PRINTF_FMT_EMPTY` (not for `freopen`, where it undoes a redirection), `D_PRINTF_DYN_PROTO`,
+/// `D_PRINTF_DYN_TYPE`, `D_PRINTF_AGG_CONV`, `D_PRINTF_ARG_PROTO`, `D_PRINTF_ARG_TYPE`,
+/// `D_PRINTF_ARG_EXTRA`.
 pub fn check_format(
     format: &Format,
     by: FormatUse<'_>,
     args: &[FormatArg],
 ) -> Result<(), FormatError> {
+    if format.text.is_empty() && by.function != "freopen" {
+        let message = format!("{}( ) format string is empty", by.function);
+        return Err(FormatError { tag: ErrorTag::PrintfFmtEmpty, message });
+    }
     let mut taken = 0;
     for (at, conversion) in format.conversions().enumerate() {
         for (count, name) in [(conversion.width, "*"), (conversion.precision, ".*")] {
@@ -519,7 +521,8 @@ mod tests {
         {
             assert_eq!(parse_format(text).unwrap_err().tag, ErrorTag::Unknown, "{text}");
         }
-        assert_eq!(parse_format("").unwrap_err().tag, ErrorTag::PrintfFmtEmpty);
+        assert_eq!(checked("", PRINTF, &[]), Err(ErrorTag::PrintfFmtEmpty));
+        assert_eq!(checked("", FormatUse { function: "freopen", ..PRINTF }, &[]), Ok(()));
     }
 
     #[test]
