@@ -18,17 +18,20 @@
 #![forbid(unsafe_code)]
 
 mod addr;
+mod behind;
 mod cache;
 mod failure;
 mod geometry;
 mod guest;
 mod memory;
 mod nested;
+mod parts;
 mod space;
 mod tables;
 mod walk;
 
 pub use addr::{Cr3, Eptp, Gpa, Gva, Hpa, NestedCr3, PageSize, PhysWidth};
+pub use behind::Behind;
 pub use cache::{GuestCache, Lookup, NestedCache, NoCache, TRAIL_ONE, TRAIL_TWO, TranslationCache};
 pub use failure::{Access, Dimension, During, Failure, NestedFailure, Reason};
 pub use guest::{GuestPaging, PagingMode, Translation, Walker};
@@ -36,6 +39,7 @@ pub use memory::{Outside, PhysMemory, Words};
 pub use nested::{
     Direct, Nested, NestedPage, Rights, SecondDimension, Slot, Slots, SlotsError, Wanted,
 };
-pub use space::{AddressSpace, CString, MAX_WRITE_PAGES};
+pub use parts::MAX_WRITE_PAGES;
+pub use space::{AddressSpace, CString};
 pub use tables::{Ept, EptpError, Npt, NptMode};
 pub use walk::Trail;

@@ -6,10 +6,7 @@ use crate::failure::{Access, During, Failure, Reason};
 use crate::guest::{GuestPaging, Translation, Walker, outside};
 use crate::memory::PhysMemory;
 use crate::nested::{Direct, SecondDimension};
-
-/// The most pages that one [`AddressSpace::write`] may touch: what it holds on its stack to be able
-/// to refuse before the first byte is written.
-pub const MAX_WRITE_PAGES: usize = 64;
+use crate::parts::Parts;
 
 /// How many bytes of a string are copied before they are searched: most names are shorter.
 const STRING_PIECE: usize = 64;
@@ -200,34 +197,23 @@ impl<'a, M: PhysMemory + ?Sized, N: SecondDimension, C: Lookup> AddressSpace<'a,
     ///
     /// # Errors
     /// [`Failure`] for the first address that cannot be written, and [`Reason::TooLong`] for more
-    /// than [`MAX_WRITE_PAGES`] pages; nothing is written then.
+    /// than [`MAX_WRITE_PAGES`](crate::MAX_WRITE_PAGES) pages; nothing is written then.
     pub fn write(&self, gva: Gva, from: &[u8]) -> Result<(), Failure> {
         self.check_range(gva, from.len())?;
-        let mut parts = [(Hpa(0), 0); MAX_WRITE_PAGES];
-        let mut slots = parts.iter_mut();
+        let mut parts = Parts::new();
         let (mut at, mut rest) = (gva, from.len());
         while rest != 0 {
             let (page, n) = self.run(at, rest, Access::Write)?;
             if !self.memory.writable(page.hpa, n) {
                 return Err(outside(at, page.gpa, During::Page));
             }
-            let Some(part) = slots.next() else {
+            if parts.push(page.hpa, n).is_none() {
                 return Err(Failure::guest(at, 0, Reason::TooLong));
-            };
-            *part = (page.hpa, n);
+            }
             rest -= n;
             at = advance(at, n);
         }
-        let mut rest = from;
-        for &(hpa, n) in parts.iter().take_while(|part| part.1 != 0) {
-            let (now, later) = rest.split_at(n);
-            // Memory that was writable a moment ago is the owner's promise; if it breaks it, say so.
-            self.memory
-                .write(hpa, now)
-                .map_err(|_| Failure::guest(gva, 0, Reason::OutsideMemory))?;
-            rest = later;
-        }
-        Ok(())
+        parts.write(self.memory, from).map_err(|_| Failure::guest(gva, 0, Reason::OutsideMemory))
     }
 
     /// Translates `at` and says how many of `len` bytes lie together there; at least one.
