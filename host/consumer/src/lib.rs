@@ -12,3 +12,4 @@ pub mod probes;
 pub mod shim;
 pub mod symbols;
 pub mod world;
+pub mod discover;

@@ -10,7 +10,7 @@ use dlang::world::TypeFormat;
 use host::{
     arena::map::ArenaMap,
     control::{ControlError, MachineInfo},
-    ids::{Enabling, MachineId},
+    ids::{Enabling, MachineId, ProbeId},
 };
 
 use crate::{
@@ -133,6 +133,14 @@ pub trait MachineLink {
     /// # Errors
     /// [`LinkError`].
     fn enable(&mut self, enablings: &[Enabling]) -> Result<Option<u32>, LinkError>;
+
+    /// Fires one of the machine's probes on the session's own thread: BEGIN and END. Only the host
+    /// has such probes.
+    fn fire(&mut self, _probe: ProbeId) {}
+
+    /// The session starts or stops being active: whoever fires by a clock starts or stops. When
+    /// this returns from stopping, nothing of it fires any more.
+    fn activate(&mut self, _on: bool) {}
 
     /// The next event, if there is one. Does not wait.
     fn event(&mut self) -> Option<LinkEvent>;

@@ -22,6 +22,9 @@ use crate::{
 /// `tick-5s`.
 const HOST_ONLY: [&str; 2] = ["dtrace", "profile"];
 
+/// The most slots that one machine gets, whatever it says of its CPUs.
+const MAX_CPUS: u32 = 1024;
+
 /// A kernel's types, shared by all machines that run it.
 #[derive(Debug)]
 pub struct KernelTypes {
@@ -126,6 +129,7 @@ impl Machine {
         warn: &mut dyn FnMut(String),
     ) -> Result<Self, LinkError> {
         let probes = link.probes()?;
+        let cpus = link.info().ncpu.clamp(1, MAX_CPUS);
         let name = link.info().vmname.clone();
         let symbols = link.symbols().unwrap_or_else(|error| {
             warn(format!("{name}: no symbols: {error}"));
@@ -140,7 +144,7 @@ impl Machine {
             Some(machine) => Rc::clone(&machine.types),
             None => Rc::new(KernelTypes { signatures: Signatures::new(&blobs), blobs }),
         };
-        let slots = SlotRange { base: 0, count: 0 };
+        let slots = SlotRange { base: 0, count: cpus };
         let symbols = Rc::new(symbols);
         let mut machine =
             Self { id, link, probes, symbols, types, kernel, slots, numbers: Vec::new() };

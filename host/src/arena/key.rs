@@ -65,7 +65,7 @@ impl KeyBuf {
         *first = u64_of(bytes.len());
         let (whole, part) = bytes.as_chunks::<8>();
         let mut to = rest.iter_mut();
-        for (to, from) in (&mut to).zip(whole) {
+        for (from, to) in whole.iter().zip(&mut to) {
             *to = u64::from_le_bytes(*from);
         }
         if let Some(last) = to.next() {

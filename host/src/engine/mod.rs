@@ -28,6 +28,9 @@ pub use code::LoadError;
 pub use fire::{ERROR_EPID, ErrorRecord};
 pub use state::{Reaction, SCRATCH};
 
+#[cfg(test)]
+mod tests;
+
 #[cfg(feature = "std")]
 mod sessions;
 #[cfg(feature = "std")]

@@ -1,0 +1,347 @@
+//! A running session: from compiled programs and machines to output.
+//!
+//! ```text
+//!  prepare   provide probes ─▶ match descriptions ─▶ compile once a world ─▶ arena
+//!  start     open, load, enable on every machine; wait for their word
+//!            WARMUP: BEGIN ─▶ ACTIVE
+//!  run       switchrate: records    aggrate: aggregations    statusrate: drops
+//!            machines come and go
+//!  finish    COOLDOWN: END ─▶ STOPPED; nothing enabled anywhere; the rest is printed
+//! ```
+
+pub mod enabled;
+pub mod fault;
+pub mod printer;
+mod programs;
+pub mod run;
+pub mod sink;
+
+use std::{sync::Arc, time::Duration};
+
+use dif::program::ProbeDesc;
+use dlang::{Compiled, World};
+use host::{
+    arena::{
+        config::{self, ArenaConfig, ConfigError},
+        map::{ArenaError, ArenaMap},
+        reader::Reader,
+    },
+    clock,
+    ecb::EcbError,
+    ids::MachineId,
+};
+
+use crate::{
+    aggregation::Aggregations,
+    discover::Watcher,
+    link::{LinkError, MachineLink},
+    machine::{Machine, Numbers},
+    options::{BufPolicy, Options},
+};
+use enabled::Enabled;
+use printer::{Printer, RecordError};
+use programs::Programs;
+
+/// How long a machine may take to instrument what was enabled before tracing starts without it.
+pub const ENABLE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Slots that are kept for machines that appear while the session runs. Slots that are not used
+/// cost address space only.
+const SPARE_SLOTS: u32 = 256;
+
+/// Compiles the session's scripts: for each kernel, as often as there are kernels.
+pub trait ScriptCompiler {
+    /// All probe descriptions of the scripts, in one row.
+    fn descriptions(&self) -> &[ProbeDesc];
+
+    /// The program for one world.
+    ///
+    /// # Errors
+    /// What to say to the user, complete but for a trailing newline.
+    fn compile(&mut self, world: &dyn World) -> Result<Compiled, String>;
+
+    /// What to say of a description that matches no probe anywhere.
+    fn no_match(&self, description: usize) -> String;
+}
+
+/// Why a session cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// A script does not compile; the text is complete.
+    #[error("{0}")]
+    Compile(String),
+    /// No probe at all was matched.
+    #[error("no probes matched")]
+    NothingMatched,
+    /// Destructive actions without `-w`.
+    #[error("could not enable tracing: Destructive actions not allowed")]
+    Destructive,
+    /// An option's value makes no arena.
+    #[error("could not enable tracing: {0}")]
+    Config(#[from] ConfigError),
+    /// The arena cannot be made.
+    #[error("could not enable tracing: {0}")]
+    Arena(#[from] ArenaError),
+    /// A clause has no layout.
+    #[error("could not enable tracing: {0}")]
+    Layout(#[from] EcbError),
+    /// A program cannot be written as DOF.
+    #[error("could not enable tracing: {0}")]
+    Dof(String),
+    /// The host itself did not do what was asked.
+    #[error("could not enable tracing: {0}")]
+    Host(LinkError),
+    /// Output failed.
+    #[error("{0}")]
+    Output(#[from] RecordError),
+    /// Waiting failed.
+    #[error("failed to wait: {0}")]
+    Wait(nix::errno::Errno),
+    /// An option of a script's pragma is wrong.
+    #[error("failed to set option '{name}': {error}")]
+    Option {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: crate::options::OptionError,
+    },
+}
+
+/// What a session is made of.
+pub struct Setup {
+    /// Its options.
+    pub options: Options,
+    /// The machines there are, the host first.
+    pub machines: Vec<Machine>,
+    /// Numbers of probes given out so far.
+    pub numbers: Numbers,
+    /// Machines that are there but not ready.
+    pub waiting: Vec<Box<dyn MachineLink>>,
+    /// Where further machines appear, with `-E`.
+    pub watcher: Option<Watcher>,
+    /// The scripts.
+    pub compiler: Box<dyn ScriptCompiler>,
+    /// Where output goes.
+    pub printer: Printer,
+    /// `-Z`: descriptions that match nothing are no error.
+    pub allow_no_match: bool,
+}
+
+/// A session.
+pub struct Session {
+    options: Options,
+    machines: Vec<Machine>,
+    numbers: Numbers,
+    waiting: Vec<Box<dyn MachineLink>>,
+    watcher: Option<Watcher>,
+    compiler: Box<dyn ScriptCompiler>,
+    printer: Printer,
+    programs: Programs,
+    enabled: Enabled,
+    aggregations: Aggregations,
+    config: ArenaConfig,
+    live: Option<Live>,
+    matches: Vec<usize>,
+}
+
+/// What exists once tracing is set up.
+struct Live {
+    arena: Arc<ArenaMap>,
+    reader: Reader,
+    states: Vec<run::MachineState>,
+    next_slot: u32,
+    next_machine: u32,
+    corrupt: u64,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("machines", &self.machines).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Matches descriptions and compiles the scripts for every kernel. Nothing is enabled yet.
+    ///
+    /// # Errors
+    /// [`SessionError::Compile`], [`SessionError::Option`].
+    pub fn prepare(setup: Setup) -> Result<Self, SessionError> {
+        let Setup { mut options, mut machines, mut numbers, .. } = setup;
+        let descriptions = setup.compiler.descriptions().to_vec();
+        for machine in &mut machines {
+            for desc in &descriptions {
+                machine.provide(desc, &mut numbers).map_err(SessionError::Host)?;
+            }
+        }
+        let matches = count_matches(&descriptions, &machines, &options);
+        if let Some(missing) = matches.iter().position(|&n| n == 0).filter(|_| !setup.allow_no_match) {
+            return Err(SessionError::Compile(setup.compiler.no_match(missing)));
+        }
+        let mut compiler = setup.compiler;
+        let mut programs = Programs::default();
+        programs.compile(compiler.as_mut(), &machines, &options)?;
+        for option in programs.options() {
+            options.set_default(&option.name, option.value.as_deref()).map_err(|error| {
+                SessionError::Option { name: option.name.clone(), error }
+            })?;
+        }
+        let mut printer = setup.printer;
+        for machine in &machines {
+            printer.add_machine(machine.id, std::rc::Rc::clone(&machine.symbols));
+        }
+        let mut session = Self {
+            options,
+            machines,
+            numbers,
+            waiting: setup.waiting,
+            watcher: setup.watcher,
+            compiler,
+            printer,
+            programs,
+            enabled: Enabled::default(),
+            aggregations: Aggregations::default(),
+            config: ArenaConfig::default(),
+            live: None,
+            matches,
+        };
+        session.define_aggregations();
+        Ok(session)
+    }
+
+    /// How many probes each description matched, over all machines.
+    #[must_use]
+    pub fn matches(&self) -> &[usize] {
+        &self.matches
+    }
+
+    /// The session's options, the scripts' own included.
+    #[must_use]
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The programs by the machine they were compiled for (its name), one a kernel.
+    pub fn programs(&self) -> impl Iterator<Item = (&str, &dif::program::Program)> {
+        self.programs.all().map(|(name, compiled)| (name, &compiled.program))
+    }
+
+    /// The printer, for what is to be said before and after tracing.
+    pub const fn printer(&mut self) -> &mut Printer {
+        &mut self.printer
+    }
+
+    fn define_aggregations(&mut self) {
+        let defined: Vec<_> =
+            self.programs.all().flat_map(|(_, compiled)| compiled.aggregations.clone()).collect();
+        defined.iter().for_each(|aggregation| self.aggregations.define(aggregation));
+    }
+
+    /// Makes the arena and enables everything on every machine.
+    ///
+    /// # Errors
+    /// [`SessionError`]; a guest that fails is reported and left out.
+    pub fn start(&mut self) -> Result<(), SessionError> {
+        if !self.options.destructive && self.programs.is_destructive() {
+            return Err(SessionError::Destructive);
+        }
+        self.config = self.arena_config()?;
+        self.programs.lay_out(&self.config)?;
+        let arena = Arc::new(ArenaMap::create(self.config.clone())?);
+        let reader = Reader::new(Arc::clone(&arena));
+        let next_machine = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);
+        self.live = Some(Live {
+            arena,
+            reader,
+            states: Vec::new(),
+            next_slot: 0,
+            next_machine,
+            corrupt: 0,
+        });
+        for index in 0..self.machines.len() {
+            self.attach(index)?;
+        }
+        self.wait_enabled();
+        Ok(())
+    }
+
+    fn arena_config(&mut self) -> Result<ArenaConfig, SessionError> {
+        let options = &self.options;
+        let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        let cpus: u32 = self.machines.iter().map(|machine| machine.slots.count).sum();
+        let spare = if self.watcher.is_some() { SPARE_SLOTS } else { 0 };
+        let mut config = ArenaConfig {
+            nslots: cpus.saturating_add(spare).min(config::MAX_SLOTS),
+            bufsize: options.bufsize,
+            bufpolicy: match options.bufpolicy {
+                BufPolicy::Switch => config::BufPolicy::Switch,
+                BufPolicy::Fill => config::BufPolicy::Fill,
+                BufPolicy::Ring => config::BufPolicy::Ring,
+            },
+            aggsize: options.aggsize,
+            dynvarsize: options.dynvarsize,
+            strsize: small(options.strsize),
+            nspec: small(options.nspec),
+            specsize: options.specsize,
+            stackframes: small(options.stackframes),
+            destructive: options.destructive,
+            wall_offset: clock::wall_offset(),
+            ..ArenaConfig::default()
+        };
+        for (_, compiled) in self.programs.all() {
+            config.add_program(&compiled.program)?;
+        }
+        config.round_buffers();
+        let asked = (config.bufsize, config.aggsize, config.specsize);
+        config.fit(memory_limit());
+        let names = ["buffer", "aggregation", "speculation"];
+        let sizes = [
+            (asked.0, config.bufsize),
+            (asked.1, config.aggsize),
+            (asked.2, config.specsize),
+        ];
+        for (name, (before, after)) in names.iter().zip(sizes) {
+            if after < before {
+                self.printer.message(&format!("{name} size lowered to {}", human_size(after)));
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// What all slots' buffers may take together at most: they are sparse, and this much is there if
+/// all of them fill up.
+fn memory_limit() -> u64 {
+    let pages = nix::unistd::sysconf(nix::unistd::SysconfVar::_PHYS_PAGES);
+    let pages = pages.ok().flatten().and_then(|pages| u64::try_from(pages).ok());
+    // Sparse memory: several times what is there may be promised.
+    pages.map_or(1 << 34, |pages| pages.saturating_mul(4096).saturating_mul(4))
+}
+
+/// `4m`, or `5000 bytes`.
+fn human_size(size: u64) -> String {
+    let (mut value, mut unit) = (size, 0);
+    while value >= 1024 && value % 1024 == 0 && unit < 5 {
+        value /= 1024;
+        unit += 1;
+    }
+    let letter = " kmgtp".chars().nth(unit).unwrap_or(' ');
+    if unit == 0 { format!("{size} bytes") } else { format!("{value}{letter}") }
+}
+
+/// How many probes each description matches. A session has one ERROR, however many machines
+/// could fire it.
+fn count_matches(descriptions: &[ProbeDesc], machines: &[Machine], options: &Options) -> Vec<usize> {
+    let resolvers = options.resolvers;
+    let one = |desc: &ProbeDesc| {
+        if machines.iter().any(|machine| machine.matches_error(desc, resolvers)) {
+            return 1;
+        }
+        machines.iter().map(|machine| machine.matching(desc, resolvers).count()).sum()
+    };
+    descriptions.iter().map(one).collect()
+}
+
+/// A machine's place among a session's.
+fn index_of(machines: &[Machine], id: MachineId) -> Option<usize> {
+    machines.iter().position(|machine| machine.id == id)
+}

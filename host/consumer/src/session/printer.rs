@@ -1,0 +1,403 @@
+//! From records to text: carries out, statement by statement, what a clause left to the consumer.
+
+use std::{
+    io::{self, Write},
+    process::Command,
+    rc::Rc,
+};
+
+use dlang::{
+    compiled::{AggId, ArgInfo, Statement, StatementKind, ValueKind},
+    format::Format,
+};
+use host::ids::MachineId;
+
+use super::{enabled::EnabledProbe, sink::Sink};
+use crate::{
+    aggregation::{Aggregations, Line},
+    format::{
+        self, Context, Datum, NoSymbols, Place, Symbolizer,
+        aggregate::{self, Value},
+        datum,
+        printf::{self, Arguments, MissingArgument},
+        row,
+    },
+    options::Options,
+    symbols::SymbolTable,
+};
+
+/// What `dtrace:` lines go to, apart from output.
+pub type Messages = Box<dyn FnMut(&str)>;
+
+/// A record that does not hold what its program says.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// It is too short for one of its data.
+    #[error("a record of {0} is too short for its data")]
+    Short(String),
+    /// A format wants an argument that is not there.
+    #[error("a record of {0}: {1}")]
+    Argument(String, MissingArgument),
+    /// Output could not be written.
+    #[error("failed to write output: {0}")]
+    Write(String),
+}
+
+/// Prints records and aggregations.
+pub struct Printer {
+    sink: Sink,
+    messages: Messages,
+    heading: bool,
+    exit_status: Option<i32>,
+    /// Symbols by machine.
+    symbols: Vec<Rc<SymbolTable>>,
+}
+
+impl std::fmt::Debug for Printer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Printer").field("exit_status", &self.exit_status).finish_non_exhaustive()
+    }
+}
+
+/// One record and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Its probe and clause.
+    pub probe: &'a EnabledProbe,
+    /// Its EPID, for messages.
+    pub epid: u32,
+    /// The CPU of its machine.
+    pub cpu: u32,
+    /// The record, header included.
+    pub bytes: &'a [u8],
+}
+
+impl Record<'_> {
+    fn short(&self) -> RecordError {
+        RecordError::Short(self.probe.description())
+    }
+
+    fn datum<'a>(&'a self, info: &'a ArgInfo) -> Option<Datum<'a>> {
+        let bytes = self.probe.datum(self.bytes, info.action)?;
+        Some(Datum { kind: &info.kind, bytes })
+    }
+
+    fn integer(&self, statement: &Statement) -> Option<i64> {
+        Some(self.datum(statement.args.first()?)?.integer())
+    }
+}
+
+/// A statement's arguments in a record.
+struct RecordArguments<'a>(&'a Record<'a>, &'a [ArgInfo]);
+
+impl Arguments for RecordArguments<'_> {
+    fn datum(&self, index: usize) -> Option<Datum<'_>> {
+        self.0.datum(self.1.get(index)?)
+    }
+
+    fn aggregation(&self, _index: usize) -> Option<Value<'_>> {
+        None
+    }
+}
+
+/// A line of aggregations as arguments of `printa()`.
+struct LineArguments<'a>(&'a Line<'a>);
+
+impl Arguments for LineArguments<'_> {
+    fn datum(&self, index: usize) -> Option<Datum<'_>> {
+        self.0.key.get(index).copied()
+    }
+
+    fn aggregation(&self, index: usize) -> Option<Value<'_>> {
+        self.0.values.get(index).or(self.0.values.last()).copied()
+    }
+}
+
+impl Printer {
+    /// A printer to a sink; messages for the user go to `messages` without a newline.
+    #[must_use]
+    pub fn new(sink: Sink, messages: Messages) -> Self {
+        Self { sink, messages, heading: false, exit_status: None, symbols: Vec::new() }
+    }
+
+    /// Makes a machine's symbols known.
+    pub fn add_machine(&mut self, machine: MachineId, symbols: Rc<SymbolTable>) {
+        let index = usize::try_from(machine.0).unwrap_or(usize::MAX);
+        if index >= self.symbols.len() && index < 1 << 20 {
+            self.symbols.resize_with(index + 1, Rc::default);
+        }
+        if let Some(place) = self.symbols.get_mut(index) {
+            *place = symbols;
+        }
+    }
+
+    /// What `exit()` was given last.
+    #[must_use]
+    pub const fn exit_status(&self) -> Option<i32> {
+        self.exit_status
+    }
+
+    /// Says something to the user, not as output.
+    pub fn message(&mut self, text: &str) {
+        (self.messages)(text);
+    }
+
+    /// Writes text to the output.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), RecordError> {
+        self.sink.write_all(bytes).map_err(|error| RecordError::Write(error.to_string()))
+    }
+
+    /// Writes out what is buffered.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn flush(&mut self) -> Result<(), RecordError> {
+        self.sink.flush().map_err(|error| RecordError::Write(error.to_string()))
+    }
+
+    /// The symbols of a machine.
+    fn symbols_of(&self, machine: MachineId) -> Option<Rc<SymbolTable>> {
+        self.symbols.get(usize::try_from(machine.0).ok()?).cloned()
+    }
+
+    /// Prints one record and does what its clause asks the consumer to do.
+    ///
+    /// # Errors
+    /// [`RecordError`]; what could be printed is printed.
+    pub fn record(
+        &mut self,
+        record: &Record<'_>,
+        options: &mut Options,
+        aggregations: &mut Aggregations,
+    ) -> Result<(), RecordError> {
+        let mut out = Vec::new();
+        self.start_row(&mut out, record, options.quiet);
+        self.write(&out)?;
+        let mut result = Ok(());
+        for statement in record.probe.statements() {
+            let done = self.statement(record, statement, options, aggregations);
+            result = result.and(done);
+        }
+        if !options.quiet {
+            self.write(b"\n")?;
+        }
+        result
+    }
+
+    fn start_row(&mut self, out: &mut Vec<u8>, record: &Record<'_>, quiet: bool) {
+        if quiet {
+            return;
+        }
+        if !std::mem::replace(&mut self.heading, true) {
+            row::heading(out);
+        }
+        let probe = record.probe;
+        row::start(out, record.cpu, probe.number, &probe.function, &probe.name);
+    }
+
+    fn statement(
+        &mut self,
+        record: &Record<'_>,
+        statement: &Statement,
+        options: &mut Options,
+        aggregations: &mut Aggregations,
+    ) -> Result<(), RecordError> {
+        let integer = || record.integer(statement).ok_or_else(|| record.short());
+        match &statement.kind {
+            StatementKind::Clear(id) => aggregations.clear(*id),
+            StatementKind::Denormalize(id) => aggregations.denormalize(*id),
+            StatementKind::Normalize(id) => {
+                aggregations.normalize(*id, integer()?.cast_unsigned());
+            }
+            StatementKind::Trunc(id) if statement.args.is_empty() => aggregations.trunc(*id, 0),
+            StatementKind::Trunc(id) => aggregations.trunc(*id, integer()?),
+            StatementKind::Exit => self.exit_status = i32::try_from(integer()?).ok(),
+            StatementKind::Setopt { name, value } => {
+                self.set_option(record, options, name, value.as_deref());
+            }
+            StatementKind::Printa { format, aggregations: ids } => {
+                self.printa(record, format.as_ref(), ids, options, aggregations)?;
+            }
+            StatementKind::Ftruncate => self.report(record, |sink, ()| sink.truncate(), ()),
+            StatementKind::Freopen(format) => {
+                let name = self.formatted(record, statement, format, options)?;
+                let name = String::from_utf8_lossy(&name).into_owned();
+                self.report(record, |sink, name| sink.reopen(&name), name);
+            }
+            StatementKind::System(format) => {
+                let command = self.formatted(record, statement, format, options)?;
+                let command = String::from_utf8_lossy(&command).into_owned();
+                self.report(record, |sink, command| system(sink, &command), command);
+            }
+            StatementKind::Default
+            | StatementKind::Expression
+            | StatementKind::Aggregate(_)
+            | StatementKind::Speculate
+            | StatementKind::Commit
+            | StatementKind::Discard
+            | StatementKind::Destructive => {}
+            StatementKind::Trace
+            | StatementKind::TraceMem
+            | StatementKind::Printf(_)
+            | StatementKind::Stack
+            | StatementKind::Symbol => self.data(record, statement, options)?,
+        }
+        Ok(())
+    }
+
+    /// Statements that print data of the record.
+    fn data(
+        &mut self,
+        record: &Record<'_>,
+        statement: &Statement,
+        options: &Options,
+    ) -> Result<(), RecordError> {
+        let mut out = Vec::new();
+        let symbols = self.symbols_of(record.probe.machine);
+        let context = context(symbols.as_deref(), options);
+        match &statement.kind {
+            StatementKind::Printf(format) => {
+                out = self.formatted(record, statement, format, options)?;
+            }
+            kind => {
+                let place = if options.quiet { Place::QuietRow } else { Place::Row };
+                for info in &statement.args {
+                    let datum = record.datum(info).ok_or_else(|| record.short())?;
+                    let raw = options.rawbytes && datum.kind == &ValueKind::Bytes;
+                    if *kind == StatementKind::TraceMem || raw {
+                        datum::dump(&mut out, datum.bytes);
+                    } else {
+                        datum::print(&mut out, &context, &datum, place);
+                    }
+                }
+            }
+        }
+        self.write(&out)
+    }
+
+    fn formatted(
+        &self,
+        record: &Record<'_>,
+        statement: &Statement,
+        format: &Format,
+        options: &Options,
+    ) -> Result<Vec<u8>, RecordError> {
+        let symbols = self.symbols_of(record.probe.machine);
+        let context = context(symbols.as_deref(), options);
+        let mut out = Vec::new();
+        let arguments = RecordArguments(record, &statement.args);
+        printf::print(&mut out, &context, format, &arguments)
+            .map_err(|missing| RecordError::Argument(record.probe.description(), missing))?;
+        Ok(out)
+    }
+
+    fn printa(
+        &mut self,
+        record: &Record<'_>,
+        format: Option<&Format>,
+        ids: &[AggId],
+        options: &Options,
+        aggregations: &mut Aggregations,
+    ) -> Result<(), RecordError> {
+        let mut out = Vec::new();
+        if format.is_none() {
+            out.push(b'\n');
+        }
+        let machine = record.probe.machine;
+        self.lines(&mut out, aggregations, ids, format, machine, options)
+            .map_err(|missing| RecordError::Argument(record.probe.description(), missing))?;
+        ids.iter().for_each(|id| aggregations.mark_printed(*id));
+        self.write(&out)
+    }
+
+    fn lines(
+        &self,
+        out: &mut Vec<u8>,
+        aggregations: &Aggregations,
+        ids: &[AggId],
+        format: Option<&Format>,
+        machine: MachineId,
+        options: &Options,
+    ) -> Result<(), MissingArgument> {
+        for line in aggregations.lines(ids, &options.sort) {
+            let symbols = self.symbols_of(line.machine.unwrap_or(machine));
+            let context = context(symbols.as_deref(), options);
+            match format {
+                Some(format) => printf::print(out, &context, format, &LineArguments(&line))?,
+                None => aggregate::print(out, &context, line.key.iter().copied(), &line.values),
+            }
+        }
+        Ok(())
+    }
+
+    /// At exit: everything that was never printed.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn remaining(
+        &mut self,
+        aggregations: &Aggregations,
+        options: &Options,
+    ) -> Result<(), RecordError> {
+        let mut out = Vec::new();
+        for id in aggregations.unprinted(&options.sort) {
+            // The default layout takes no argument, so none can be missing.
+            let _ = self.lines(&mut out, aggregations, &[id], None, MachineId(0), options);
+        }
+        self.write(&out)
+    }
+
+    fn set_option(
+        &mut self,
+        record: &Record<'_>,
+        options: &mut Options,
+        name: &str,
+        value: Option<&str>,
+    ) {
+        let value = value.or(Some("1"));
+        if let Err(error) = options.set_active(name, value) {
+            let what = format!(
+                "couldn't set option \"{name}\" to \"{}\": {error}",
+                value.unwrap_or_default()
+            );
+            self.library_error(record, &what);
+        }
+    }
+
+    /// Does something with the sink; a failure is reported and tracing goes on.
+    fn report<T>(
+        &mut self,
+        record: &Record<'_>,
+        action: impl FnOnce(&mut Sink, T) -> io::Result<()>,
+        argument: T,
+    ) {
+        if let Err(error) = action(&mut self.sink, argument) {
+            self.library_error(record, &error.to_string());
+        }
+    }
+
+    fn library_error(&mut self, record: &Record<'_>, what: &str) {
+        let (epid, number) = (record.epid, record.probe.number);
+        let probe = record.probe.description();
+        self.message(&format!("error on enabled probe ID {epid} (ID {number}: {probe}): {what}"));
+    }
+}
+
+fn context<'a>(symbols: Option<&'a SymbolTable>, options: &Options) -> Context<'a> {
+    let symbols: &dyn Symbolizer = match symbols {
+        Some(symbols) => symbols,
+        None => &NoSymbols,
+    };
+    let stack_indent =
+        usize::try_from(options.stack_indent).unwrap_or(usize::MAX).min(format::MAX_WIDTH);
+    Context { symbols, stack_indent, zoom: options.zoom }
+}
+
+/// `system()`: what was printed before comes out before.
+fn system(sink: &mut Sink, command: &str) -> io::Result<()> {
+    sink.flush()?;
+    Command::new("/bin/sh").arg("-c").arg(command).status().map(drop)
+}
