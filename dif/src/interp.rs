@@ -60,6 +60,9 @@ pub fn run<E: Env + ?Sized>(difo: &VerifiedDifo, env: &mut E) -> Result<u64, Dif
 /// Everything the loop works on.
 struct Frame<'a> {
     regs: [u64; REGISTERS],
+    /// The condition codes: what was compared last.
+    left: u64,
+    right: u64,
     tuple: &'a mut [TupleElement],
     depth: usize,
 }
@@ -71,8 +74,7 @@ fn execute<E: Env + ?Sized>(
     env: &mut E,
     tuple: &mut [TupleElement],
 ) -> Result<u64, DifFault> {
-    let mut frame = Frame { regs: [0; REGISTERS], tuple, depth: 0 };
-    let (mut left, mut right) = (0_u64, 0_u64);
+    let mut frame = Frame { regs: [0; REGISTERS], left: 0, right: 0, tuple, depth: 0 };
     let mut pc = 0;
     while let Some(i) = difo.text.get(pc) {
         macro_rules! r1 {
@@ -146,8 +148,8 @@ fn execute<E: Env + ?Sized>(
         }
         macro_rules! compare_branch {
             ($condition:expr) => {{
-                (left, right) = (r1!(), r2!());
-                if $condition(left, right) {
+                (frame.left, frame.right) = (r1!(), r2!());
+                if $condition(frame.left, frame.right) {
                     pc = target(i);
                     continue;
                 }
@@ -201,29 +203,29 @@ fn execute<E: Env + ?Sized>(
             Code::MulI2 => immediate2!(u64::wrapping_mul),
             Code::Not => rd!() = !r1!(),
             Code::Mov => rd!() = r1!(),
-            Code::Cmp => (left, right) = (r1!(), r2!()),
+            Code::Cmp => (frame.left, frame.right) = (r1!(), r2!()),
             Code::CmpI => {
                 let constant = i.constant();
                 r2!() = constant;
-                (left, right) = (r1!(), constant);
+                (frame.left, frame.right) = (r1!(), constant);
                 pc += 1;
             }
-            Code::Tst => (left, right) = (u64::from(r1!() != 0), 0),
+            Code::Tst => (frame.left, frame.right) = (u64::from(r1!() != 0), 0),
             Code::Scmp => {
                 let order = or_fault!(string::compare(env, r1!(), r2!()));
-                (left, right) = (i64::from(order as i8).cast_unsigned(), 0);
+                (frame.left, frame.right) = (i64::from(order as i8).cast_unsigned(), 0);
             }
             Code::Ba => branch!(true),
-            Code::Be => branch!(left == right),
-            Code::Bne => branch!(left != right),
-            Code::Bg => branch!(left.cast_signed() > right.cast_signed()),
-            Code::Bgu => branch!(left > right),
-            Code::Bge => branch!(left.cast_signed() >= right.cast_signed()),
-            Code::Bgeu => branch!(left >= right),
-            Code::Bl => branch!(left.cast_signed() < right.cast_signed()),
-            Code::Blu => branch!(left < right),
-            Code::Ble => branch!(left.cast_signed() <= right.cast_signed()),
-            Code::Bleu => branch!(left <= right),
+            Code::Be => branch!(frame.left == frame.right),
+            Code::Bne => branch!(frame.left != frame.right),
+            Code::Bg => branch!(frame.left.cast_signed() > frame.right.cast_signed()),
+            Code::Bgu => branch!(frame.left > frame.right),
+            Code::Bge => branch!(frame.left.cast_signed() >= frame.right.cast_signed()),
+            Code::Bgeu => branch!(frame.left >= frame.right),
+            Code::Bl => branch!(frame.left.cast_signed() < frame.right.cast_signed()),
+            Code::Blu => branch!(frame.left < frame.right),
+            Code::Ble => branch!(frame.left.cast_signed() <= frame.right.cast_signed()),
+            Code::Bleu => branch!(frame.left <= frame.right),
             Code::CmpBe => compare_branch!(|a, b| a == b),
             Code::CmpBne => compare_branch!(|a, b| a != b),
             Code::CmpBg => compare_branch!(|a: u64, b: u64| a.cast_signed() > b.cast_signed()),
@@ -235,13 +237,13 @@ fn execute<E: Env + ?Sized>(
             Code::CmpBle => compare_branch!(|a: u64, b: u64| a.cast_signed() <= b.cast_signed()),
             Code::CmpBleu => compare_branch!(|a, b| a <= b),
             Code::TstBe => {
-                (left, right) = (u64::from(r1!() != 0), 0);
-                branch!(left == 0);
+                (frame.left, frame.right) = (u64::from(r1!() != 0), 0);
+                branch!(frame.left == 0);
                 pc += 1;
             }
             Code::TstBne => {
-                (left, right) = (u64::from(r1!() != 0), 0);
-                branch!(left != 0);
+                (frame.left, frame.right) = (u64::from(r1!() != 0), 0);
+                branch!(frame.left != 0);
                 pc += 1;
             }
             Code::Ld8 => rd!() = or_fault!(env.load(r1!(), 1)),

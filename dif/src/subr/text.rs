@@ -1,6 +1,6 @@
 //! Subroutines on strings.
 
-use super::{arg, int, new_substring, scratch_back, size};
+use super::{arg, new_substring, scratch_back, size};
 use crate::{
     env::{Env, Fault, TupleElement},
     string::{self, Space, Text},
@@ -108,7 +108,7 @@ const NOT_FOUND: u64 = u64::MAX; // -1
 
 /// `index(s, part[, start])`: the subscript of `part`, or -1.
 pub(super) fn index<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
-    let start = args.get(2).map_or(0, |start| int(start.value));
+    let start = args.get(2).map_or(0, |start| start.value.cast_signed());
     both(env, args, |_, bytes, part| {
         // A start before the string is the string's start; one behind it finds nothing, except
         // that an empty part is found at the end.
@@ -120,7 +120,7 @@ pub(super) fn index<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fau
 
 /// `rindex(s, part[, start])`: the subscript of the last `part` at or before `start`, or -1.
 pub(super) fn rindex<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
-    let start = args.get(2).map(|start| int(start.value));
+    let start = args.get(2).map(|start| start.value.cast_signed());
     both(env, args, |_, bytes, part| {
         let start = match start {
             None => usize::MAX,
@@ -160,8 +160,8 @@ fn substr_range(len: usize, index: i64, wanted: Option<i64>) -> (usize, usize) {
 
 /// `substr(s, index[, length])`: a part of a string, in scratch.
 pub(super) fn substr<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
-    let (addr, index) = (arg(args, 0)?, int(arg(args, 1)?));
-    let wanted = args.get(2).map(|len| int(len.value));
+    let (addr, index) = (arg(args, 0)?, arg(args, 1)?.cast_signed());
+    let wanted = args.get(2).map(|len| len.value.cast_signed());
     let limit = env.strsize();
     let len = string::length(env, addr, limit)?;
     let (start, count) = substr_range(len, index, wanted);
@@ -257,5 +257,8 @@ mod tests {
         assert_eq!(part(-8, Some(4)), (0, 2));
         assert_eq!(part(6, Some(1)), (6, 0));
         assert_eq!(part(0, Some(-7)), (0, 0));
+        assert_eq!(part(i64::MIN, Some(i64::MIN)), (6, 0));
+        assert_eq!(part(i64::MIN, Some(i64::MAX)), (0, 5));
+        assert_eq!(part(i64::MAX, None), (6, 0));
     }
 }
