@@ -94,9 +94,7 @@ pub struct Aggregations {
 impl Aggregations {
     /// Makes an aggregation known; knowing it already changes nothing.
     pub fn define(&mut self, definition: &Aggregation) {
-        self.zeroes
-            .entry(definition.id)
-            .or_insert_with(|| vec![0; words_of(definition.function)]);
+        self.zeroes.entry(definition.id).or_insert_with(|| vec![0; words_of(definition.function)]);
         self.tables.entry(definition.id).or_insert_with(|| Table {
             definition: definition.clone(),
             entries: HashMap::new(),

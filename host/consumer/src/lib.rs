@@ -3,6 +3,7 @@
 
 pub mod aggregation;
 pub mod btf;
+pub mod discover;
 pub mod format;
 pub mod glob;
 pub mod link;
@@ -12,4 +13,3 @@ pub mod probes;
 pub mod shim;
 pub mod symbols;
 pub mod world;
-pub mod discover;

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 
 use dif::program::ProbeDesc;
-use dlang::world::{ArgType, ArgTypes, Symbol, TypeContainer, World};
+use dlang::world::{ArgType, ArgTypes, Os, Symbol, TypeContainer, World};
 use hypercall::{ProbeEntry, ProbeKind};
 
 use crate::{btf::Signature, machine::Machine, options::Resolvers};
@@ -81,6 +81,14 @@ impl World for KernelWorld<'_> {
             return if first.is_empty() { ArgTypes::Untyped } else { ArgTypes::Typed(first) };
         }
         ArgTypes::Differ
+    }
+
+    fn os(&self) -> Os {
+        let os = self.machines.first().map_or(0, |machine| machine.link.info().os);
+        match hypercall::Os::from_raw(os) {
+            Some(hypercall::Os::FreeBsd) => Os::FreeBsd,
+            _ => Os::Linux,
+        }
     }
 
     fn name(&self) -> &str {
