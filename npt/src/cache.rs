@@ -116,6 +116,17 @@ impl Tag {
         Self { page, guest: paging.identity(), nested }
     }
 
+    /// The access, and whether as a user.
+    #[inline]
+    const fn asked(self) -> (Access, bool) {
+        let access = match self.page & 3 {
+            2 => Access::Write,
+            3 => Access::Execute,
+            _ => Access::Read,
+        };
+        (access, self.page & 4 != 0)
+    }
+
     /// No access is 0: nothing has this tag.
     const NONE: Self = Self { page: 0, guest: 0, nested: 0 };
 
@@ -244,22 +255,49 @@ impl<const ENTRIES: usize, const TRAIL: usize> Lookup for &TranslationCache<ENTR
         user: bool,
     ) -> Result<Translation, Failure> {
         let tag = Tag::new(paging, walker.nested().identity(), gva, access, user);
-        let fire = self.fire.get();
         let Some(entry) = self.entries.get(tag.index(ENTRIES)) else {
             return walker.translate(paging, gva, access, user, &mut ());
         };
-        if entry.tag.get() == tag {
-            if entry.checked.get() == fire {
-                return Ok(entry.answer_for(gva));
-            }
-            if entry.holds(walker.memory()) {
-                entry.checked.set(fire);
-                return Ok(entry.answer_for(gva));
-            }
+        // Small, so that it becomes part of the caller.
+        if entry.tag.get() == tag && entry.checked.get() == self.fire.get() {
+            return Ok(entry.answer_for(gva));
         }
+        self.check(entry, tag, walker, paging, gva)
+    }
+}
+
+impl<const ENTRIES: usize, const TRAIL: usize> TranslationCache<ENTRIES, TRAIL> {
+    /// The entry's first use in a fire.
+    #[inline(never)]
+    fn check<M: PhysMemory + ?Sized, N: SecondDimension>(
+        &self,
+        entry: &Entry<TRAIL>,
+        tag: Tag,
+        walker: Walker<'_, M, N>,
+        paging: &GuestPaging,
+        gva: Gva,
+    ) -> Result<Translation, Failure> {
+        if entry.tag.get() == tag && entry.holds(walker.memory()) {
+            entry.checked.set(self.fire.get());
+            return Ok(entry.answer_for(gva));
+        }
+        self.fill(entry, tag, walker, paging, gva)
+    }
+
+    /// A walk, whose trail and answer are kept.
+    #[inline(never)]
+    fn fill<M: PhysMemory + ?Sized, N: SecondDimension>(
+        &self,
+        entry: &Entry<TRAIL>,
+        tag: Tag,
+        walker: Walker<'_, M, N>,
+        paging: &GuestPaging,
+        gva: Gva,
+    ) -> Result<Translation, Failure> {
         let mut seen = Recorder::new();
+        let (access, user) = tag.asked();
         let found = walker.translate(paging, gva, access, user, &mut seen)?;
-        entry.keep(tag, fire, gva, &found, &seen);
+        entry.keep(tag, self.fire.get(), gva, &found, &seen);
         Ok(found)
     }
 }
