@@ -111,14 +111,14 @@ impl<'a> AggTable<'a> {
         let mut steps = 0;
         while at != 0 && steps < MAX_CHAIN {
             let Some([next, h, id, _, rest @ ..]) = self.words.get(us(at) - 1..) else { break };
-            if h.load(Relaxed) == hash && id.load(Relaxed) == identity {
-                if let Some((have, values)) = rest.split_at_checked(key.len()) {
-                    if have.iter().zip(key).all(|(a, b)| a.load(Relaxed) == *b) {
-                        let values = values.get(..us(target.values)).unwrap_or(values);
-                        target.func.feed(values, value, weight);
-                        return Ok(());
-                    }
-                }
+            if h.load(Relaxed) == hash
+                && id.load(Relaxed) == identity
+                && let Some((have, values)) = rest.split_at_checked(key.len())
+                && have.iter().zip(key).all(|(a, b)| a.load(Relaxed) == *b)
+            {
+                let values = values.get(..us(target.values)).unwrap_or(values);
+                target.func.feed(values, value, weight);
+                return Ok(());
             }
             at = low32(next.load(Relaxed));
             steps += 1;

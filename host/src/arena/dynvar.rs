@@ -161,14 +161,14 @@ impl<'a> DynVars<'a> {
         let mut fresh: Option<Chunk<'a>> = None;
         for _ in 0..MAX_TRIES {
             let head = bucket.load(Acquire);
-            if let Some(chunk) = self.search(low32(head), key, hash) {
-                if self.revive(&chunk, &mut store) {
-                    if let Some(unused) = fresh {
-                        self.free(&unused);
-                    }
-                    return Ok(());
+            // A chunk that the cleaner has just taken counts as absent: a new one goes before it.
+            if let Some(chunk) = self.search(low32(head), key, hash)
+                && self.revive(&chunk, &mut store)
+            {
+                if let Some(unused) = fresh {
+                    self.free(&unused);
                 }
-                // The cleaner has just taken it: it counts as absent, a new one goes before it.
+                return Ok(());
             }
             let chunk = match fresh {
                 Some(chunk) => chunk,
@@ -406,4 +406,163 @@ fn unlink(
     }
     before.next.store(u64::from(next), Release);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::{
+        config::{ArenaConfig, VarKind, VarSpec},
+        key::hash,
+        map::ArenaMap,
+    };
+    use dif::env::Scope;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    fn arena(size: u64) -> ArenaMap {
+        let array = VarSpec {
+            scope: Scope::Global,
+            id: 0x500,
+            is_array: true,
+            kind: VarKind::Scalar,
+            size: 8,
+        };
+        let vars = vec![array];
+        ArenaMap::create(ArenaConfig { dynvarsize: size, vars, ..ArenaConfig::default() }).unwrap()
+    }
+
+    fn dynvars(arena: &ArenaMap) -> DynVars<'_> {
+        DynVars::new(arena.mem(), &arena.layout().dynvars).unwrap()
+    }
+
+    fn set(vars: &DynVars<'_>, key: u64, value: u64) -> Result<(), DropKind> {
+        vars.set(&[7, key], hash(&[7, key]), |words| words[0].store(value, Relaxed))
+    }
+
+    fn get(vars: &DynVars<'_>, key: u64) -> Option<u64> {
+        vars.get(&[7, key], hash(&[7, key])).map(|value| value.words[0].load(Relaxed))
+    }
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Set(u64, u64),
+        Get(u64),
+        Delete(u64),
+        Clean,
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let key = 0_u64..60;
+        prop_oneof![
+            4 => (key.clone(), any::<u64>()).prop_map(|(k, v)| Op::Set(k, v)),
+            2 => key.clone().prop_map(Op::Get),
+            3 => key.prop_map(Op::Delete),
+            1 => Just(Op::Clean),
+        ]
+    }
+
+    proptest! {
+        /// Dynamic variables are a map, cleaned at any time; without room only new keys are
+        /// refused, and cleaning makes room again.
+        #[test]
+        fn behave_like_a_map(ops in proptest::collection::vec(op(), 0..400)) {
+            let arena = arena(4096);
+            let vars = dynvars(&arena);
+            let mut cleaner = Cleaner::default();
+            let mut model: HashMap<u64, u64> = HashMap::new();
+            let room = us(arena.layout().dynvars.nchunks);
+            prop_assert!(room > 20 && room < 60);
+            for op in ops {
+                match op {
+                    Op::Set(key, value) => match set(&vars, key, value) {
+                        Ok(()) => {
+                            model.insert(key, value);
+                        }
+                        Err(_) => prop_assert!(!model.contains_key(&key)),
+                    },
+                    Op::Get(key) => prop_assert_eq!(get(&vars, key), model.get(&key).copied()),
+                    Op::Delete(key) => {
+                        vars.delete(&[7, key], hash(&[7, key]));
+                        model.remove(&key);
+                    }
+                    Op::Clean => {
+                        cleaner.round(&vars);
+                    }
+                }
+            }
+            for key in 0..60 {
+                prop_assert_eq!(get(&vars, key), model.get(&key).copied());
+            }
+            for key in 0..60 {
+                vars.delete(&[7, key], hash(&[7, key]));
+            }
+            for _ in 0..4 {
+                cleaner.round(&vars);
+            }
+            let fitting = (100..200).filter(|key| set(&vars, *key, 1).is_ok()).count();
+            prop_assert_eq!(fitting, room);
+        }
+
+        /// Chains and free lists full of rubbish end every operation; nothing is touched outside.
+        #[test]
+        fn corruption_is_survived(
+            edits in proptest::collection::vec((0_usize..700, any::<u64>(), 0_u32..64), 1..60),
+            free in any::<u64>(), fresh in any::<u64>(),
+        ) {
+            let arena = arena(4096);
+            let vars = dynvars(&arena);
+            let mut cleaner = Cleaner::default();
+            for key in 0..20 {
+                prop_assert!(set(&vars, key, 1).is_ok());
+            }
+            vars.delete(&[7, 3], hash(&[7, 3]));
+            let all: Vec<&AtomicU64> = vars.buckets.iter().chain(vars.chunks).collect();
+            for (at, value, shift) in edits {
+                all[at % all.len()].store(value >> shift, Relaxed);
+            }
+            arena.header().dyn_free.store(free, Relaxed);
+            arena.header().dyn_fresh.store(fresh, Relaxed);
+            for key in 0..60 {
+                let _fits = set(&vars, key, 2);
+                let _found = get(&vars, key);
+                vars.delete(&[7, key], hash(&[7, key]));
+                cleaner.round(&vars);
+            }
+        }
+    }
+
+    /// A variable that is set and cleared over and over stays in its chunk and needs no cleaner.
+    #[test]
+    fn set_and_clear_stay_in_place() {
+        let arena = arena(4096);
+        let vars = dynvars(&arena);
+        for round in 1..10_000 {
+            assert_eq!(set(&vars, 1, round), Ok(()));
+            assert_eq!(get(&vars, 1), Some(round));
+            vars.delete(&[7, 1], hash(&[7, 1]));
+            assert_eq!(get(&vars, 1), None);
+        }
+        assert_eq!(arena.header().dyn_fresh.load(Relaxed), 1);
+    }
+
+    /// Without room the kind of drop tells whether cleaning would help.
+    #[test]
+    fn drops_are_told_apart() {
+        let arena = arena(2048);
+        let vars = dynvars(&arena);
+        let room = u64::from(arena.layout().dynvars.nchunks);
+        for key in 0..room {
+            assert_eq!(set(&vars, key, 1), Ok(()));
+        }
+        assert_eq!(set(&vars, 1000, 1), Err(DropKind::Dynamic));
+        vars.delete(&[7, 0], hash(&[7, 0]));
+        assert_eq!(set(&vars, 1000, 1), Err(DropKind::DynDirty));
+        let mut cleaner = Cleaner::default();
+        cleaner.round(&vars);
+        assert_eq!(cleaner.round(&vars), 1);
+        assert_eq!(set(&vars, 1000, 1), Err(DropKind::DynRinse));
+        cleaner.round(&vars);
+        assert_eq!(set(&vars, 1000, 1), Ok(()));
+    }
 }

@@ -194,15 +194,17 @@ mod tests {
     use proptest::prelude::*;
 
     #[repr(align(64))]
-    struct Block([AtomicU64; 16]);
+    struct Block {
+        words: [AtomicU64; 16],
+    }
 
     fn block() -> Block {
-        Block(core::array::from_fn(|_| AtomicU64::new(0)))
+        Block { words: core::array::from_fn(|_| AtomicU64::new(0)) }
     }
 
     fn mem(block: &Block) -> Mem<'_> {
         // SAFETY: the block is 128 bytes of atomics, aligned to 64, borrowed for the result.
-        unsafe { Mem::new(NonNull::from(block).cast(), 128) }
+        unsafe { Mem::new(NonNull::from(&block.words).cast(), 128) }
     }
 
     proptest! {

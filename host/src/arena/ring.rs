@@ -141,7 +141,7 @@ impl RingWriter {
 pub(crate) fn record_at(buffer: &[AtomicU64], head: u64, tail: u64) -> Option<(Epid, u32)> {
     let size = u64_of(buffer.len() * 8);
     let ready = head.wrapping_sub(tail);
-    if ready == 0 || ready > size || tail % 8 != 0 {
+    if ready == 0 || ready > size || !tail.is_multiple_of(8) {
         return None;
     }
     let at = tail % size;

@@ -371,7 +371,7 @@ impl<C: FireContext> Ecb<'_, C> {
         let layout = &shared.core.layout;
         let buffer = SpecBuffer::new(shared.mem, layout, shared.slot_at, self.speculation);
         let record = self.out.record.get(..us(size)).unwrap_or_default();
-        if !buffer.is_some_and(|buffer| buffer.push(record).is_ok()) {
+        if buffer.is_none_or(|buffer| buffer.push(record).is_err()) {
             shared.slot.count(DropKind::Spec);
         }
     }
@@ -397,7 +397,7 @@ impl<C: FireContext> Ecb<'_, C> {
         let table = AggTable::new(shared.mem, layout, shared.slot_at, shared.slot, which);
         let target = AggTarget { varid, func: agg.func, values: agg.values, epid: self.env.epid };
         let (key, hash) = self.out.key.finish(0);
-        if !table.is_some_and(|table| table.feed(&target, key, hash, value, weight).is_ok()) {
+        if table.is_none_or(|table| table.feed(&target, key, hash, value, weight).is_err()) {
             shared.slot.count(DropKind::Aggregation);
         }
         Ok(())

@@ -425,7 +425,7 @@ fn thread_locals_are_per_thread() {
     let get = b.action(act::DIFEXPR, &int(&format!("{TS}\nldts ts, %r1\nret %r1")));
     b.ecb("", vec![get]);
     let mut s = plain(b);
-    let mut at = |s: &mut Session, tid, set, value| {
+    let at = |s: &mut Session, tid, set, value| {
         let mut ctx = Machine::new();
         (ctx.tid, ctx.args[0], ctx.args[1]) = (tid, value, u64::from(set));
         s.fire(0, &ctx);
