@@ -101,10 +101,11 @@ pub(crate) trait Format {
     /// What the manuals call an entry with a reserved bit set.
     const MALFORMED: Reason = Reason::Reserved;
 
-    /// Any of these set: the entry is present.
+    /// Whether an entry with bit 0 clear stops the walk. In x86 tables it is not present; in EPT bit
+    /// 0 is read, and there may be execute-only pages.
     #[inline(always)]
-    fn present(_rules: &Rules) -> u64 {
-        x86::PRESENT
+    fn without_bit0(_entry: u64, _rules: &Rules) -> Option<Reason> {
+        Some(Reason::NotPresent)
     }
 
     /// The bit that makes an entry above level 1 map a page; 0 if there are no large pages.
@@ -113,9 +114,9 @@ pub(crate) trait Format {
         x86::LARGE
     }
 
-    /// Combinations no processor accepts, apart from reserved bits.
+    /// Whether no processor accepts the entry as one that maps a page, apart from reserved bits.
     #[inline(always)]
-    fn misconfigured(_entry: u64, _page: bool, _rules: &Rules) -> bool {
+    fn bad_page(_entry: u64) -> bool {
         false
     }
 
@@ -134,11 +135,13 @@ pub(crate) const fn bits(high: u32, low: u32) -> u64 {
 /// Bits 51:12, the address in an 8-byte entry.
 pub(crate) const ADDRESS: u64 = bits(51, 12);
 
+/// Bit 0: present in x86 tables, read in EPT.
+pub(crate) const BIT0: u64 = PageTableFlags::PRESENT.bits();
+
 /// x86 entries' bits, by the names of the `x86_64` crate.
 pub(crate) mod x86 {
     use super::{Access, PageTableFlags};
 
-    pub(crate) const PRESENT: u64 = PageTableFlags::PRESENT.bits();
     pub(crate) const WRITE: u64 = PageTableFlags::WRITABLE.bits();
     pub(crate) const USER: u64 = PageTableFlags::USER_ACCESSIBLE.bits();
     pub(crate) const LARGE: u64 = PageTableFlags::HUGE_PAGE.bits();
@@ -158,7 +161,7 @@ pub(crate) mod x86 {
 
 /// EPT entries' bits.
 pub(crate) mod ept {
-    use super::{Access, Rules};
+    use super::{Access, Reason, Rules};
 
     pub(crate) const READ: u64 = 1 << 0;
     pub(crate) const WRITE: u64 = 1 << 1;
@@ -166,11 +169,25 @@ pub(crate) mod ept {
     /// With mode-based execute control: execution of user-mode linear addresses.
     pub(crate) const EXECUTE_USER: u64 = 1 << 10;
 
-    /// Any of these set: the entry is present.
-    #[inline(always)]
-    pub(crate) const fn present(rules: &Rules) -> u64 {
+    /// An entry that does not permit reading: not present, or misconfigured because it permits
+    /// writing or the CPU has no execute-only pages.
+    #[cold]
+    pub(crate) fn unreadable(entry: u64, rules: &Rules) -> Option<Reason> {
         let user = if rules.mode_based_execute { EXECUTE_USER } else { 0 };
-        READ | WRITE | EXECUTE | user
+        if entry & (WRITE | EXECUTE | user) == 0 {
+            Some(Reason::NotPresent)
+        } else if entry & WRITE != 0 || !rules.execute_only {
+            Some(Reason::Misconfigured)
+        } else {
+            None
+        }
+    }
+
+    /// Memory types 2, 3 and 7 do not exist; one bit for each that does: UC 0, WC 1, WT 4, WP 5,
+    /// WB 6.
+    #[inline(always)]
+    pub(crate) const fn bad_memory_type(entry: u64) -> bool {
+        (0b0111_0011_u32 >> ((entry >> 3) & 7)) & 1 == 0
     }
 
     /// The permission bits an access needs at every level.
@@ -258,17 +275,6 @@ const EPT3: Level = Level::either(3, PageSize::Gib1, 9, bits(6, 3), bits(29, 12)
 const EPT4: Level = Level::table(4, 39, 9, bits(7, 3));
 const EPT5: Level = Level::table(5, 48, 9, bits(7, 3));
 
-/// Write without read; execute without read where the CPU has no execute-only pages; memory types
-/// 2, 3 and 7 in an entry that maps a page.
-#[inline(always)]
-fn ept_misconfigured(entry: u64, page: bool, rules: &Rules) -> bool {
-    if entry & ept::READ == 0 && (entry & ept::WRITE != 0 || !rules.execute_only) {
-        return true;
-    }
-    // One bit a memory type that exists: UC 0, WC 1, WT 4, WP 5, WB 6.
-    page && (0b0111_0011_u32 >> ((entry >> 3) & 7)) & 1 == 0
-}
-
 /// EPT with a walk of four levels.
 pub(crate) enum Ept4 {}
 impl Format for Ept4 {
@@ -276,13 +282,13 @@ impl Format for Ept4 {
     const MALFORMED: Reason = Reason::Misconfigured;
 
     #[inline(always)]
-    fn present(rules: &Rules) -> u64 {
-        ept::present(rules)
+    fn without_bit0(entry: u64, rules: &Rules) -> Option<Reason> {
+        ept::unreadable(entry, rules)
     }
 
     #[inline(always)]
-    fn misconfigured(entry: u64, page: bool, rules: &Rules) -> bool {
-        ept_misconfigured(entry, page, rules)
+    fn bad_page(entry: u64) -> bool {
+        ept::bad_memory_type(entry)
     }
 }
 
@@ -293,13 +299,13 @@ impl Format for Ept5 {
     const MALFORMED: Reason = Reason::Misconfigured;
 
     #[inline(always)]
-    fn present(rules: &Rules) -> u64 {
-        ept::present(rules)
+    fn without_bit0(entry: u64, rules: &Rules) -> Option<Reason> {
+        ept::unreadable(entry, rules)
     }
 
     #[inline(always)]
-    fn misconfigured(entry: u64, page: bool, rules: &Rules) -> bool {
-        ept_misconfigured(entry, page, rules)
+    fn bad_page(entry: u64) -> bool {
+        ept::bad_memory_type(entry)
     }
 }
 

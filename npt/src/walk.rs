@@ -7,7 +7,7 @@
 
 use crate::addr::{Hpa, PageSize};
 use crate::failure::Reason;
-use crate::geometry::{Format, Level, Rules};
+use crate::geometry::{BIT0, Format, Level, Rules};
 
 /// Where a walk arrived.
 #[derive(Clone, Copy, Debug)]
@@ -103,8 +103,10 @@ enum Step {
 /// Judges one entry of a level known when this is compiled.
 #[inline(always)]
 fn step<F: Format>(level: &'static Level, entry: u64, rules: &Rules) -> Result<Step, Reason> {
-    if entry & F::present(rules) == 0 {
-        return Err(Reason::NotPresent);
+    if entry & BIT0 == 0
+        && let Some(reason) = F::without_bit0(entry, rules)
+    {
+        return Err(reason);
     }
     let page = match level.page {
         Some(size) if level.number == 1 || entry & F::large(rules) != 0 => Some(size),
@@ -117,7 +119,7 @@ fn step<F: Format>(level: &'static Level, entry: u64, rules: &Rules) -> Result<S
         Some(_) => rules.reserved | level.reserved_page,
         None => rules.reserved | level.reserved_table,
     };
-    if entry & reserved != 0 || F::misconfigured(entry, page.is_some(), rules) {
+    if entry & reserved != 0 || (page.is_some() && F::bad_page(entry)) {
         return Err(F::MALFORMED);
     }
     Ok(match page {
