@@ -233,6 +233,29 @@ pub enum Shape {
     General,
 }
 
+/// Where a [`Test`] gets its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Builtin(u16),
+    Global(u16),
+    Thread(u16),
+}
+
+/// A DIFO that compares one variable with a constant: what most predicates are. The interpreter
+/// answers it without its loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Test {
+    pub(crate) source: Source,
+    /// The conditional branch behind the comparison.
+    pub(crate) branch: Code,
+    /// The variable is only told from zero (`tst`), whatever its sign.
+    pub(crate) is_tst: bool,
+    pub(crate) constant: u64,
+    /// The result if the branch is taken, and if not.
+    pub(crate) taken: u64,
+    pub(crate) otherwise: u64,
+}
+
 /// A DIFO that has passed the verifier: only [`crate::verify`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedDifo {
@@ -240,6 +263,8 @@ pub struct VerifiedDifo {
     pub(crate) integers: Box<[u64]>,
     pub(crate) ret: DifType,
     pub(crate) shape: Shape,
+    /// Set where the shape is [`Shape::General`] and the DIFO is a mere test.
+    pub(crate) test: Option<Test>,
     /// Whether anything is ever pushed on the tuple stack.
     pub(crate) uses_tuple: bool,
     /// Whether it calls a destructive subroutine.

@@ -13,7 +13,7 @@
 //! bounded by `strsize` or by the scratch it gets.
 
 use crate::{
-    decode::{Code, Decoded, Shape, VerifiedDifo},
+    decode::{Code, Decoded, Shape, Source, Test, VerifiedDifo},
     env::{AtomicOp, Env, Fault, FaultKind, Scope, TupleElement},
     opcode::{REGISTERS, TUPLE_REGISTERS},
     string::{self, Space},
@@ -51,9 +51,42 @@ pub fn run<E: Env + ?Sized>(difo: &VerifiedDifo, env: &mut E) -> Result<u64, Dif
         Shape::Builtin(id) => env.builtin(id, 0).map_err(|fault| located(fault, 0)),
         Shape::Global(id) => env.var_get(Scope::Global, id).map_err(|fault| located(fault, 0)),
         Shape::Thread(id) => env.var_get(Scope::Thread, id).map_err(|fault| located(fault, 0)),
+        Shape::General if let Some(test) = &difo.test => {
+            answer(test, env).map_err(|fault| located(fault, 0))
+        }
         // Clearing a tuple stack that no one uses would cost as much as a short DIFO.
         Shape::General if difo.uses_tuple => execute(difo, env, &mut [NOTHING; TUPLE_REGISTERS]),
         Shape::General => execute(difo, env, &mut []),
+    }
+}
+
+/// A comparison of a variable with a constant, without the loop.
+fn answer<E: Env + ?Sized>(test: &Test, env: &mut E) -> Result<u64, Fault> {
+    let value = match test.source {
+        Source::Builtin(id) => env.builtin(id, 0)?,
+        Source::Global(id) => env.var_get(Scope::Global, id)?,
+        Source::Thread(id) => env.var_get(Scope::Thread, id)?,
+    };
+    let left = if test.is_tst { u64::from(value != 0) } else { value };
+    let taken = holds(test.branch, left, test.constant);
+    Ok(if taken { test.taken } else { test.otherwise })
+}
+
+/// Whether a conditional branch is taken after comparing `left` with `right`.
+fn holds(branch: Code, left: u64, right: u64) -> bool {
+    let (signed_left, signed_right) = (left.cast_signed(), right.cast_signed());
+    match branch {
+        Code::Be => left == right,
+        Code::Bne => left != right,
+        Code::Bg => signed_left > signed_right,
+        Code::Bgu => left > right,
+        Code::Bge => signed_left >= signed_right,
+        Code::Bgeu => left >= right,
+        Code::Bl => signed_left < signed_right,
+        Code::Blu => left < right,
+        Code::Ble => signed_left <= signed_right,
+        Code::Bleu => left <= right,
+        _ => true,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     env::{Region, Scope, TracerAddr},
     interp::run,
     mock::{KERNEL, Mock, USER},
-    number::{act, kind, subr},
+    number::{act, kind, subr, var},
     opcode::{self, Format, Instr, Op, Reg},
     program::{Action, DifoIndex, EcbDesc, ProbeDesc, Program},
     verify::verify,
@@ -69,7 +69,7 @@ fn word(op: Op, at: usize, len: usize, noise: u32) -> u32 {
     }
 }
 
-fn var(id: u32, scope: Scope, is_array: bool) -> DifVar {
+fn entry(id: u32, scope: Scope, is_array: bool) -> DifVar {
     let ty = DifType::integer(8);
     DifVar { name: "v".into(), id, is_array, scope, is_read: true, is_written: true, ty }
 }
@@ -91,10 +91,10 @@ fn valid(ops: &'static [Op]) -> impl Strategy<Value = Difo> {
         text.push(opcode::ret(Reg(1)));
         let mut vars: Vec<DifVar> = Vec::new();
         for scope in [Scope::Global, Scope::Thread, Scope::Local] {
-            vars.push(var(0x500, scope, false));
+            vars.push(entry(0x500, scope, false));
         }
-        vars.push(var(0x501, Scope::Global, true));
-        vars.push(var(0x501, Scope::Thread, true));
+        vars.push(entry(0x501, Scope::Global, true));
+        vars.push(entry(0x501, Scope::Thread, true));
         let strings = b"\0/usr/lib/../bin//ls\0a.b[1] 42\0\0\0\0".to_vec();
         Difo { text, integers, strings, vars, ret: DifType::integer(8) }
     })
@@ -251,6 +251,49 @@ proptest! {
     fn pure_code_agrees_with_the_model(difo in valid(PURE)) {
         let verified = verify(&difo, 0).unwrap();
         prop_assert_eq!(run(&verified, &mut machine()).ok(), model(&difo));
+    }
+
+    /// A comparison of a variable with a constant is answered as the loop would answer it: a `nop`
+    /// in front keeps the shortcut from being taken.
+    #[test]
+    fn tests_are_answered_as_the_loop_would(
+        value in constant(), against in constant(), is_tst: bool, way in 0_usize..3,
+        branch in proptest::sample::select(
+            &[Op::Be, Op::Bne, Op::Bg, Op::Bgu, Op::Bge, Op::Bgeu, Op::Bl, Op::Blu, Op::Ble, Op::Bleu][..]
+        )
+    ) {
+        let load = [
+            opcode::variable(Op::Ldgs, 0x500, Reg(1)), opcode::variable(Op::Ldts, 0x500, Reg(1)),
+            opcode::variable(Op::Ldgs, var::ARG0, Reg(1)),
+        ][way];
+        let compare = if is_tst { opcode::tst(Reg(1)) } else { opcode::compare(Op::Cmp, Reg(1), Reg(2)) };
+        let mut short = vec![load];
+        if !is_tst {
+            short.push(opcode::setx(0, Reg(2)));
+        }
+        short.push(compare);
+        let at = u32::try_from(short.len()).unwrap();
+        short.extend([
+            opcode::branch(branch, at + 3), opcode::unary(Op::Mov, Reg(0), Reg(3)),
+            opcode::branch(Op::Ba, at + 4), opcode::setx(1, Reg(3)), opcode::ret(Reg(3)),
+        ]);
+        let long: Vec<u32> = core::iter::once(opcode::bare(Op::Nop))
+            .chain(short.iter().map(|word| match Instr(*word).op().map(Op::format) {
+                Some(Format::Branch) => word + 1,
+                _ => *word,
+            }))
+            .collect();
+        let results: Vec<_> = [short, long].into_iter().map(|text| {
+            let vars = vec![entry(0x500, Scope::Global, false), entry(0x500, Scope::Thread, false)];
+            let integers = vec![against, 7];
+            let difo = Difo { text, integers, strings: vec![], vars, ret: DifType::integer(8) };
+            let verified = verify(&difo, 0).unwrap();
+            let mut env = machine();
+            env.vars.extend([((0, 0x500), value), ((1, 0x500), value)]);
+            (verified.test.is_some(), run(&verified, &mut env))
+        }).collect();
+        prop_assert_eq!((results[0].0, results[1].0), (true, false));
+        prop_assert_eq!(results[0].1, results[1].1);
     }
 
     /// Anything that passes the verifier runs to its end, whatever its addresses.

@@ -43,6 +43,7 @@ use crate::{
     opcode::{Format, Instr, Op, REGISTERS, Reg, Yields},
 };
 
+mod test;
 mod translate;
 
 /// The most instructions a DIFO may have.

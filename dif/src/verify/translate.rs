@@ -5,7 +5,7 @@
 
 use super::{
     Code, Decoded, Difo, Instr, Op, R, Shape, Vec, VerifiedDifo, VerifyError, Yields, broken, kind,
-    subr, var,
+    subr, test, var,
 };
 
 pub(super) fn translate(difo: &Difo, string_base: u32) -> Result<VerifiedDifo, VerifyError> {
@@ -14,6 +14,7 @@ pub(super) fn translate(difo: &Difo, string_base: u32) -> Result<VerifiedDifo, V
         text.push(in_place(decode(Instr(*word), at, difo, string_base)?));
     }
     let shape = shape(&text, &difo.integers);
+    let test = test::find(&text, &difo.integers);
     fuse(&mut text);
     let is = |code: Code| text.iter().any(|i| i.code == code);
     let uses_tuple = is(Code::PushRef) || is(Code::PushString) || is(Code::PushValue);
@@ -25,6 +26,7 @@ pub(super) fn translate(difo: &Difo, string_base: u32) -> Result<VerifiedDifo, V
         integers: difo.integers.clone().into_boxed_slice(),
         ret: difo.ret,
         shape,
+        test,
         uses_tuple,
         is_destructive,
     })
