@@ -12,6 +12,8 @@ mod declare;
 pub mod dlib;
 pub mod error;
 mod errtag;
+#[cfg(test)]
+mod evaluated;
 pub mod format;
 mod lexer;
 pub mod macros;

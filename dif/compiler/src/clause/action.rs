@@ -53,7 +53,11 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
     })
 }
 
-fn not_yet(_: &mut Ecb, _: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
+fn not_yet(ecb: &mut Ecb, _: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
+    const DESTRUCTIVE: [&str; 5] = ["stop", "raise", "panic", "breakpoint", "chill"];
+    if DESTRUCTIVE.contains(&call.name) {
+        ecb.destroys(call)?;
+    }
     let message = format!("{}( ) is not supported yet", call.name);
     fail(ErrorTag::Unsupported, call.span, message)
 }
@@ -112,6 +116,15 @@ impl Ecb {
         Ok(())
     }
 
+    /// Notes that a statement may do harm.
+    pub(super) fn destroys(&self, call: &Call<'_>) -> Checked<()> {
+        if self.order.speculates {
+            let message = format!("{}( ) may not follow speculate( ) in its clause", call.name);
+            return fail(ErrorTag::ActSpec, call.span, message);
+        }
+        Ok(())
+    }
+
     /// An action that records an expression's value, as a statement's argument.
     pub(super) fn datum(
         &mut self,
@@ -119,12 +132,12 @@ impl Ecb {
         expr: &Expr,
         kind: u16,
     ) -> Checked<ArgInfo> {
-        if let ExprKind::Call { function, args } = &expr.kind {
-            if let ExprKind::Var { scope: VarScope::Global, name } = &function.kind {
-                let call = Call { name: &name.name, args, span: expr.span };
-                if let Some(found) = self.special_datum(cx, &call)? {
-                    return Ok(found);
-                }
+        if let ExprKind::Call { function, args } = &expr.kind
+            && let ExprKind::Var { scope: VarScope::Global, name } = &function.kind
+        {
+            let call = Call { name: &name.name, args, span: expr.span };
+            if let Some(found) = self.special_datum(cx, &call)? {
+                return Ok(found);
             }
         }
         let node = cx.expr(expr)?;

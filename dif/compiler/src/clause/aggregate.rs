@@ -61,6 +61,10 @@ impl Ecb {
     /// widened; a wider one would be cut, which is refused by the registry.
     fn key(&mut self, cx: &mut Cx<'_, '_>, name: &str, at: usize, expr: &Expr) -> Checked<ArgInfo> {
         let key = self.datum(cx, expr, act::DIFEXPR)?;
+        if key.type_name.starts_with("struct ") && key.kind == ValueKind::Bytes {
+            let message = format!("a key cannot be of type {}", key.type_name);
+            return fail(ErrorTag::KeyType, expr.span, message);
+        }
         let known = cx.registry.aggregation(name).and_then(|known| known.keys.get(at)).cloned();
         let (Some(known), ValueKind::Integer { .. } | ValueKind::Pointer) = (known, &key.kind)
         else {

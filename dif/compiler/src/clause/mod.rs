@@ -131,11 +131,15 @@ impl Ecb {
     fn expression(&mut self, cx: &mut Cx<'_, '_>, expr: &Expr, span: Span) -> Checked<()> {
         match &expr.kind {
             ExprKind::Call { function, args } => {
-                if let ExprKind::Var { name, .. } = &function.kind {
-                    if let Some(handler) = action::handler(&name.name) {
-                        return handler(self, cx, &action::Call { name: &name.name, args, span });
-                    }
+                if let ExprKind::Var { name, .. } = &function.kind
+                    && let Some(handler) = action::handler(&name.name)
+                {
+                    return handler(self, cx, &action::Call { name: &name.name, args, span });
                 }
+            }
+            ExprKind::Assign { target, .. } if names_aggregation(target) => {
+                let message = "expected aggregating function after the aggregation";
+                return fail(ErrorTag::AggFunc, span, message);
             }
             ExprKind::Agg(name) => return null_effect(&name.name, span),
             ExprKind::Index { base, .. } => {
@@ -190,6 +194,14 @@ impl Ecb {
 
 /// What a statement's DIFO returns that records nothing.
 const VOID: DifType = DifType::integer(0);
+
+fn names_aggregation(target: &Expr) -> bool {
+    match &target.kind {
+        ExprKind::Agg(_) => true,
+        ExprKind::Index { base, .. } => matches!(base.kind, ExprKind::Agg(_)),
+        _ => false,
+    }
+}
 
 fn null_effect(name: &str, span: Span) -> Checked<()> {
     fail(ErrorTag::AggNull, span, format!("expression has null effect: @{name}"))

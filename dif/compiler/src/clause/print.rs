@@ -88,7 +88,7 @@ pub(super) fn printf(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Che
 }
 
 pub(super) fn system(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    destructive(ecb, call)?;
+    ecb.destroys(call)?;
     let first = ecb.actions.len();
     let (format, args) = formatted(ecb, cx, call, act::SYSTEM)?;
     ecb.finish(StatementKind::System(format), first, args, call.span);
@@ -96,18 +96,10 @@ pub(super) fn system(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Che
 }
 
 pub(super) fn freopen(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    destructive(ecb, call)?;
+    ecb.destroys(call)?;
     let first = ecb.actions.len();
     let (format, args) = formatted(ecb, cx, call, act::FREOPEN)?;
     ecb.finish(StatementKind::Freopen(format), first, args, call.span);
-    Ok(())
-}
-
-fn destructive(ecb: &Ecb, call: &Call<'_>) -> Checked<()> {
-    if ecb.order.speculates {
-        let message = format!("{}( ) may not follow speculate( ) in its clause", call.name);
-        return fail(ErrorTag::ActSpec, call.span, message);
-    }
     Ok(())
 }
 

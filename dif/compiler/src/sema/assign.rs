@@ -197,10 +197,8 @@ impl Cx<'_, '_> {
     /// A value made fit for a place of a type, or refused.
     pub(super) fn coerce(&mut self, node: Node, ty: TypeId, op: &str, span: Span) -> Checked<Node> {
         let wanted = self.types.resolve(ty);
-        if let Type::Array { .. } = wanted {
-            if self.words(ty) == self.words(node.ty) {
-                return Ok(node);
-            }
+        if matches!(wanted, Type::Array { .. }) && self.words(ty) == self.words(node.ty) {
+            return Ok(node);
         }
         let null = node.as_const() == Some(0);
         match wanted {
@@ -301,7 +299,7 @@ impl Cx<'_, '_> {
         ty: TypeId,
         value: Node,
         span: Span,
-    ) -> Checked<(Node, Option<(u32, bool)>, bool)> {
+    ) -> Checked<(Node, Cut, bool)> {
         if let Type::Pointer { target, .. } = self.types.resolve(ty) {
             let step = self.types.size(target).filter(|size| *size > 0);
             return match (op, step) {
@@ -329,6 +327,9 @@ impl Cx<'_, '_> {
         Ok((value, cut, self.is_signed(common)))
     }
 }
+
+/// How a result is cut: bytes and sign.
+type Cut = Option<(u32, bool)>;
 
 const fn atomic_op(op: BinaryOp, signed: bool) -> Option<AtomicOp> {
     Some(match (op, signed) {

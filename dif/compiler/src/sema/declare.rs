@@ -128,6 +128,12 @@ impl Cx<'_, '_> {
 
     fn width(&mut self, member: &Member, size: u32) -> Checked<Option<u32>> {
         let Some(width) = &member.width else { return Ok(None) };
+        let ty = self.type_expr(&member.ty)?;
+        if super::int_of(&self.types.resolve(ty)).is_none() {
+            let name = self.words(ty);
+            let message = format!("a bit-field cannot be of type {name}");
+            return fail(ErrorTag::DeclBftype, member.span, message);
+        }
         match self.constant(width)?.map(u32::try_from) {
             Some(Ok(bits)) if bits <= size.saturating_mul(8) => Ok(Some(bits)),
             Some(_) => fail(ErrorTag::DeclBfsize, member.span, "bit-field too big for its type"),
@@ -315,8 +321,29 @@ impl Cx<'_, '_> {
         Ok(())
     }
 
-    /// A translator; its members are checked when they are used.
+    /// A translator; its members' values are checked when they are used.
     pub(crate) fn define_translator(&mut self, translator: &crate::ast::Translator) -> Checked<()> {
+        let output = self.type_expr(&translator.output)?;
+        let span = translator.span;
+        let Type::Compound(compound) = self.types.resolve(output) else {
+            let message = "a translator's output must be a struct or union";
+            return fail(ErrorTag::XlateSou, span, message);
+        };
+        for member in &translator.members {
+            let name = &member.name;
+            if self.types.member(&compound, &name.name).is_none() {
+                let of = self.words(output);
+                let message = format!("translator member {} is not a member of {of}", name.name);
+                return fail(ErrorTag::XlateMemb, name.span, message);
+            }
+        }
+        let input = self.type_expr(&translator.input)?;
+        let output = self.words(output);
+        if self.find_translator(&output, input)?.is_some() {
+            let from = self.words(input);
+            let message = format!("translator from {from} to {output} has already been declared");
+            return fail(ErrorTag::XlateRedecl, span, message);
+        }
         self.definitions.translators.push(Rc::new(translator.clone()));
         Ok(())
     }

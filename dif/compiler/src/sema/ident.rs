@@ -112,14 +112,19 @@ impl Cx<'_, '_> {
             return Some(known.clone());
         }
         let shape = self.registry.shape(scope, name)?.clone();
-        let variable = self.from_shape(scope, name, &shape)?;
+        let variable = self.variable_of_shape(scope, name, &shape)?;
         self.variables.insert(key, variable.clone());
         Some(variable)
     }
 
     /// A variable that only other worlds' clauses write: its type is found by its name, or else is
     /// the plain one of that size and sign.
-    fn from_shape(&mut self, scope: VarScope, name: &str, shape: &Shape) -> Option<Variable> {
+    fn variable_of_shape(
+        &mut self,
+        scope: VarScope,
+        name: &str,
+        shape: &Shape,
+    ) -> Option<Variable> {
         let ty = self.type_of_shape(shape)?;
         let keys = shape.keys.as_ref().map(|keys| {
             keys.iter().map(|key| plain_type(&key.kind, key.size)).collect::<Option<Vec<_>>>()
@@ -134,10 +139,10 @@ impl Cx<'_, '_> {
     }
 
     fn type_of_shape(&mut self, shape: &Shape) -> Option<TypeId> {
-        if let Some(named) = parse_c_type(&mut self.types, &shape.type_name) {
-            if self.dif_type(named) == Some(shape.dif) {
-                return Some(named);
-            }
+        if let Some(named) = parse_c_type(&mut self.types, &shape.type_name)
+            && self.dif_type(named) == Some(shape.dif)
+        {
+            return Some(named);
         }
         match &shape.value {
             ValueKind::Pointer => Some(self.types.pointer(TypeId::VOID, false)),

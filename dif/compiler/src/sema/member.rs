@@ -220,12 +220,12 @@ impl Cx<'_, '_> {
         keys: &[Expr],
         span: Span,
     ) -> Checked<Option<Node>> {
-        if scope == VarScope::Global && self.bound(name).is_none() {
-            if let Some(inline) = self.definitions.inlines.get(name).cloned() {
-                if matches!(inline.ty.kind, ast::TypeKind::Assoc { .. }) {
-                    return self.inline(&inline, keys, span).map(Some);
-                }
-            }
+        if scope == VarScope::Global
+            && self.bound(name).is_none()
+            && let Some(inline) = self.definitions.inlines.get(name).cloned()
+            && matches!(inline.ty.kind, ast::TypeKind::Assoc { .. })
+        {
+            return self.inline(&inline, keys, span).map(Some);
         }
         match self.known_variable(scope, name) {
             Some(known) if known.keys.is_some() => {

@@ -200,7 +200,8 @@ impl<'c, 'w> Cx<'c, 'w> {
 
     /// A key's element as all worlds see it.
     pub(crate) fn key_info(&mut self, ty: TypeId, span: Span) -> Checked<KeyInfo> {
-        match self.dif_type(ty) {
+        let compound = matches!(self.types.resolve(ty), Type::Compound(_));
+        match self.dif_type(ty).filter(|_| !compound) {
             Some(dif) => Ok(KeyInfo { kind: self.value_kind(ty), size: dif.size }),
             None => {
                 let name = self.types.name(ty);

@@ -56,9 +56,13 @@ impl Cx<'_, '_> {
             Some((size @ 0..=8, signed)) => Ok(promote(size, signed)),
             _ => {
                 let name = self.words(operand.ty);
+                let (tag, wanted) = match op {
+                    "*" | "/" | "-" | "+" => (ErrorTag::OpArith, "arithmetic"),
+                    _ => (ErrorTag::OpInt, "integral"),
+                };
                 let message =
-                    format!("operator {op} requires an operand of integral type ({name})");
-                fail(ErrorTag::OpInt, span, message)
+                    format!("operator {op} requires an operand of {wanted} type ({name})");
+                fail(tag, span, message)
             }
         }
     }
@@ -194,6 +198,11 @@ impl Cx<'_, '_> {
         {
             return Ok(Domain::Strings);
         }
+        // strstr( ) and its like give NULL, and so does a string never set.
+        let null = |node: &Node| node.as_const() == Some(0);
+        if (string(&resolved.0) && null(right)) || (string(&resolved.1) && null(left)) {
+            return Ok(Domain::Unsigned);
+        }
         let pointer = |ty: &Type| matches!(ty, Type::Pointer { .. });
         if pointer(&resolved.0) || pointer(&resolved.1) {
             if self.is_scalar(left) && self.is_scalar(right) {
@@ -203,8 +212,7 @@ impl Cx<'_, '_> {
             let ty = self.common(left, right, op, span)?;
             return Ok(if self.is_signed(ty) { Domain::Signed } else { Domain::Unsigned });
         }
-        self.refuse_float(&resolved.0, op, span)?;
-        self.refuse_float(&resolved.1, op, span)?;
+        self.refuse_floats(left, right, op, span)?;
         self.incompatible(op, left, right, span)
     }
 
@@ -225,7 +233,7 @@ impl Cx<'_, '_> {
         let (left, right) = (self.decay(left), self.decay(right));
         let code = if op == BinaryOp::Add { Op::Add } else { Op::Sub };
         match (self.step_of(&left, span)?, self.step_of(&right, span)?) {
-            (None, None) => {
+            (None, None) if self.is_int(&left) && self.is_int(&right) => {
                 let ty = self.common(&left, &right, op.symbol(), span)?;
                 Ok(fold(ty, code, left, right, span))
             }
@@ -242,8 +250,19 @@ impl Cx<'_, '_> {
                 let step = Node::constant(TypeId::LONG, u64::from(a), span);
                 Ok(if a == 1 { bytes } else { fold(TypeId::LONG, Op::Sdiv, bytes, step, span) })
             }
-            _ => self.incompatible(op.symbol(), &left, &right, span),
+            _ => {
+                self.refuse_floats(&left, &right, op.symbol(), span)?;
+                self.incompatible(op.symbol(), &left, &right, span)
+            }
         }
+    }
+
+    fn refuse_floats(&mut self, left: &Node, right: &Node, op: &str, span: Span) -> Checked<()> {
+        for node in [left, right] {
+            let resolved = self.types.resolve(node.ty);
+            self.refuse_float(&resolved, op, span)?;
+        }
+        Ok(())
     }
 
     /// Bytes that a pointer moves by; `None` if it is no pointer.

@@ -318,7 +318,7 @@ pub(crate) mod build {
         fn add(&mut self, name: &str, kind: u8, flag: bool, vlen: usize, size: u32) -> u32 {
             let name = self.name(name);
             let vlen = u32::try_from(vlen).unwrap();
-            let info = u32::from(kind) << 24 | u32::from(flag) << 31 | vlen;
+            let info = (u32::from(kind) << 24) | (u32::from(flag) << 31) | vlen;
             self.words(&[name, info, size]);
             self.count += 1;
             self.count
@@ -333,7 +333,7 @@ pub(crate) mod build {
         /// `encoding`: 1 signed, 2 char, 4 bool.
         pub(crate) fn int(&mut self, name: &str, size: u32, encoding: u32) -> u32 {
             let id = self.add(name, 1, false, 0, size);
-            self.words(&[encoding << 24 | size * 8]);
+            self.words(&[(encoding << 24) | (size * 8)]);
             id
         }
 
@@ -359,7 +359,7 @@ pub(crate) mod build {
             let names: Vec<u32> = members.iter().map(|member| self.name(member.0)).collect();
             let id = self.add(name, kind, true, members.len(), size);
             for (name, (_, ty, offset, width)) in names.into_iter().zip(members) {
-                self.words(&[name, *ty, width << 24 | offset]);
+                self.words(&[name, *ty, (width << 24) | offset]);
             }
             id
         }

@@ -160,7 +160,7 @@ impl<'w> Types<'w> {
 
 fn import_int(record: &Record<'_>) -> Type {
     let data = word(record.tail, 0).unwrap_or(0);
-    let (encoding, offset, bits) = (data >> 24 & 0xf, data >> 16 & 0xff, data & 0xff);
+    let (encoding, offset, bits) = ((data >> 24) & 0xf, (data >> 16) & 0xff, data & 0xff);
     let size = record.size_or_type;
     let narrow = bits != 0 && bits != size.saturating_mul(8);
     Type::Int(IntType {

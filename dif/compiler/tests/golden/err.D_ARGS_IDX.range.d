@@ -1,0 +1,1 @@
+proc:::exec { trace(args[1]); }

@@ -1,0 +1,1 @@
+BEGIN { trace(pid+(pid+(pid+(pid+(pid+(pid+(pid+(pid+pid)))))))); }

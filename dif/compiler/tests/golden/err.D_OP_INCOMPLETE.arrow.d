@@ -1,0 +1,1 @@
+BEGIN { trace(((struct nothing *)arg0)->x); }

@@ -1,0 +1,2 @@
+inline int X = 5;
+BEGIN { X = 6; }

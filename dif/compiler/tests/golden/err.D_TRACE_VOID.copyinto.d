@@ -1,0 +1,1 @@
+BEGIN { trace(bcopy(NULL, NULL, 1)); }

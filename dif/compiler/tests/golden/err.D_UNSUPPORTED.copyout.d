@@ -1,0 +1,1 @@
+BEGIN { copyout(NULL, 0, 1); }

@@ -1,0 +1,1 @@
+BEGIN { trace(pid); trace("x"); stack(); stack(3); immstack(); sym(arg0); func(arg0); mod(arg0); tracemem(arg0, 64); printf("x"); printf("%-20s %*d %p %a %Y\n", execname, 5, pid, arg0, caller, walltimestamp); setopt("quiet"); setopt("bufsize", "4m"); ftruncate(); exit(1); }

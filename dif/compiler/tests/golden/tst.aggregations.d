@@ -1,0 +1,1 @@
+BEGIN { @a = count(); @b = sum(1); @c = min(1); @d = max(1); @e = avg(1); @f = stddev(1); @g = quantize(1); @h = lquantize(1, 0, 100, 5); @i = llquantize(1, 10, 0, 6, 20); printa(@a, @b); printa("%@d %@u\n", @a, @b); clear(@a); trunc(@b, 5); trunc(@c); normalize(@d, 1000); denormalize(@d); }

@@ -1,0 +1,1 @@
+BEGIN { trace(arg9); trace(caller); trace(cpu); trace(curthread); trace(epid); trace(errno); trace(execname); trace(gid); trace(id); trace(pid); trace(ppid); trace(probefunc); trace(probemod); trace(probename); trace(probeprov); trace(stackdepth); trace(tid); trace(timestamp); trace(uid); trace(vmname); trace(vtimestamp); trace(walltimestamp); }

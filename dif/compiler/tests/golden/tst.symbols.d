@@ -1,0 +1,4 @@
+plain:::go
+{
+	trace(&`jiffies); trace(*(int *)&vmlinux`jiffies);
+}

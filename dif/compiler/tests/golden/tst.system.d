@@ -1,0 +1,1 @@
+BEGIN { system("echo %d", pid); freopen("/tmp/x.%d", pid); freopen(""); }

@@ -1,0 +1,2 @@
+absent:::x { x = "text"; y = nothing; }
+BEGIN { trace(x); }

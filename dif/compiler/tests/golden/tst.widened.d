@@ -1,0 +1,1 @@
+BEGIN { @[arg0] = count(); @[pid] = count(); }
