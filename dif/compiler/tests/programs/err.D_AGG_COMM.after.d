@@ -1,0 +1,4 @@
+plain:::go
+{
+	commit(1); @a = count();
+}

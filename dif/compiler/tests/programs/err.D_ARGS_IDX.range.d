@@ -1,0 +1,4 @@
+typed:::go
+{
+	trace(args[9]);
+}

@@ -1,0 +1,4 @@
+differ:::go
+{
+	trace(args[0]);
+}

@@ -1,0 +1,4 @@
+plain:::go
+{
+	trace(args[0]);
+}

@@ -1,0 +1,4 @@
+translated:::go
+{
+	trace(args[0]->g_x);
+}

@@ -1,0 +1,4 @@
+plain:::go
+{
+	trace(1); commit(1);
+}

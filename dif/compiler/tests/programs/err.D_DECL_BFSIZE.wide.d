@@ -1,0 +1,2 @@
+struct s { int x : 40; };
+plain:::go { }

@@ -1,0 +1,2 @@
+struct s { char *x : 4; };
+plain:::go { }

@@ -1,0 +1,4 @@
+plain:::go
+{
+	x = *pid;
+}

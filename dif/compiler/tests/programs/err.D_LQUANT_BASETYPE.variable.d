@@ -1,0 +1,4 @@
+plain:::go
+{
+	@a = lquantize(arg0, arg1, 10, 1);
+}

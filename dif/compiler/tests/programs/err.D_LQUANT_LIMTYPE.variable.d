@@ -1,0 +1,4 @@
+plain:::go
+{
+	@a = lquantize(arg0, 0, arg1, 1);
+}

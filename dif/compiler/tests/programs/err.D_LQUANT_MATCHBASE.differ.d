@@ -1,0 +1,4 @@
+plain:::go
+{
+	@a = lquantize(arg0, 0, 10, 1); @a = lquantize(arg0, 1, 10, 1);
+}

@@ -1,0 +1,4 @@
+plain:::go
+{
+	@a = lquantize(arg0, 10, 0, 1);
+}

@@ -1,0 +1,4 @@
+plain:::go
+{
+	trace(((struct nosuch *)arg0)->x);
+}

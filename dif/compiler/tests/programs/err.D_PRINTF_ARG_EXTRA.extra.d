@@ -1,0 +1,4 @@
+plain:::go
+{
+	printf("%d", 1, 2);
+}

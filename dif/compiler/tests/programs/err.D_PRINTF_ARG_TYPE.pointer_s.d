@@ -1,0 +1,4 @@
+plain:::go
+{
+	printf("%s", (char *)arg0);
+}

@@ -1,0 +1,4 @@
+plain:::go
+{
+	x = strlen(1);
+}

@@ -1,0 +1,4 @@
+plain:::go
+{
+	speculate(1); speculate(1);
+}

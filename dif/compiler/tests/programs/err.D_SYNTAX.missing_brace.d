@@ -1,0 +1,3 @@
+plain:::go
+{
+	trace(1);

@@ -1,0 +1,4 @@
+plain:::go
+{
+	trace((void)0);
+}

@@ -1,0 +1,2 @@
+nosuch_t *p;
+plain:::go { }

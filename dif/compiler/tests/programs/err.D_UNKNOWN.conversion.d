@@ -1,0 +1,4 @@
+plain:::go
+{
+	printf("%q", 1);
+}

@@ -1,0 +1,2 @@
+translator int < struct point *P > { x = 1; };
+plain:::go { }

@@ -1,0 +1,4 @@
+plain:::go
+{
+	x = 'a'; y = 'ab'; z = '\n'; trace(x == 97);
+}

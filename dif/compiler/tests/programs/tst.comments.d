@@ -1,0 +1,2 @@
+/* one */ plain:::go /* two */
+/ arg0 /* four */ / /* five */ { /* six */ }

@@ -1,0 +1,1 @@
+plain:::go { exit(0); }

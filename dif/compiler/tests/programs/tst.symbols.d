@@ -1,0 +1,4 @@
+plain:::go
+{
+	trace(&`gadget_count); trace(*(int *)&kernel`gadget_count);
+}
