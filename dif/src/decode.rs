@@ -1,6 +1,6 @@
 //! Verified code: what the interpreter runs.
 //!
-//! The verifier translates a DIFO's words once into [`Decoded`] instructions of eight bytes. It
+//! The verifier translates a DIFO's words once into decoded instructions of eight bytes. It
 //! keeps one for each word, so that a place in the one is a place in the other; faults name the
 //! word. Two tricks make the loop short:
 //!

@@ -33,6 +33,7 @@ pub mod opcode;
 #[cfg(feature = "alloc")]
 pub mod program;
 pub mod string;
+#[cfg(feature = "alloc")]
 mod subr;
 #[cfg(feature = "alloc")]
 pub mod verify;
