@@ -2,4 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod invocation;
+pub mod list;
+pub mod machines;
 pub mod qemu_args;
+pub mod scripts;
+pub mod tracing;

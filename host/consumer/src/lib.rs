@@ -1,4 +1,12 @@
-//! Reading a session: machines, arenas, and what a user sees of them.
+//! The consumer: finds machines, sets sessions up on them, reads their arenas and prints what
+//! dtrace(1) would print.
+//!
+//! ```text
+//!  discover ─▶ link (shim, providers::HostLink) ─▶ machine: probes, symbols, types
+//!                                                     │ world
+//!  session ◀── dlang: a program a world ◀─────────────┘
+//!     │ arena (host) ─▶ records, aggregations ─▶ format ─▶ text
+//! ```
 #![deny(unsafe_code)]
 
 pub mod aggregation;
@@ -10,6 +18,7 @@ pub mod link;
 pub mod machine;
 pub mod options;
 pub mod probes;
+pub mod session;
 pub mod shim;
 pub mod symbols;
 pub mod world;

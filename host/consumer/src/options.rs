@@ -64,7 +64,6 @@ pub struct Options {
     pub resolvers: Resolvers,
     /// Options that the compiler knows (`defaultargs`, `define`, …), for whoever calls it.
     pub compiler: Vec<(String, Option<String>)>,
-    set: Vec<&'static str>,
 }
 
 /// Which names of a machine a target is matched with.
@@ -103,7 +102,6 @@ impl Default for Options {
             stack_indent: stack::INDENT as u64,
             resolvers: Resolvers { vmname: true, hostname: true, version: true },
             compiler: Vec::new(),
-            set: Vec::new(),
         }
     }
 }
@@ -204,17 +202,6 @@ impl Options {
         Err(OptionError::Name)
     }
 
-    /// Sets an option as a `#pragma D option` does: what the command line has set stays.
-    ///
-    /// # Errors
-    /// [`OptionError`].
-    pub fn set_default(&mut self, name: &str, value: Option<&str>) -> Result<(), OptionError> {
-        if self.set.contains(&name) {
-            return Ok(());
-        }
-        self.set(name, value)
-    }
-
     /// Sets an option while tracing, as `setopt()` does.
     ///
     /// # Errors
@@ -228,13 +215,6 @@ impl Options {
             Err(OptionError::Active)
         } else {
             Err(OptionError::Name)
-        }
-    }
-
-    /// Makes what is set so far the command line's, which pragmas do not override.
-    pub fn freeze(&mut self, name: &str) {
-        if let Some(known) = ALL.iter().find(|known| **known == name) {
-            self.set.push(known);
         }
     }
 
@@ -279,34 +259,6 @@ impl Options {
         Ok(true)
     }
 }
-
-/// Names that [`Options::freeze`] knows.
-const ALL: &[&str] = &[
-    "quiet",
-    "flowindent",
-    "switchrate",
-    "aggrate",
-    "aggsortkey",
-    "aggsortrev",
-    "aggsortkeypos",
-    "aggsortpos",
-    "aggzoom",
-    "rawbytes",
-    "stackindent",
-    "bufsize",
-    "bufpolicy",
-    "bufresize",
-    "aggsize",
-    "dynvarsize",
-    "strsize",
-    "specsize",
-    "nspec",
-    "stackframes",
-    "statusrate",
-    "cleanrate",
-    "destructive",
-    "resolvers",
-];
 
 /// A switch: bare or empty is set or unset, words as below, any number but none is set.
 fn switch(value: Option<&str>) -> Result<bool, OptionError> {
@@ -493,16 +445,6 @@ mod tests {
         assert_eq!(options.set_active("nosuch", Some("1k")), Err(OptionError::Name));
         assert_eq!(options.set_active("switchrate", Some("5hz")), Ok(()));
         assert_eq!(options.switchrate, Duration::from_millis(200));
-    }
-
-    /// The command line wins over a script's pragma.
-    #[test]
-    fn the_command_line_wins() {
-        let mut options = set("strsize", Some("64")).unwrap();
-        options.freeze("strsize");
-        options.set_default("strsize", Some("512")).unwrap();
-        options.set_default("bufsize", Some("1k")).unwrap();
-        assert_eq!((options.strsize, options.bufsize), (64, 1024));
     }
 
     /// Resolvers narrow what a target is matched with.

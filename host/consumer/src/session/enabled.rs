@@ -67,7 +67,8 @@ impl EnabledProbe {
     /// `provider:module:function:name`, for a guest with its name in front.
     #[must_use]
     pub fn description(&self) -> String {
-        let target = if self.machine.0 == 0 { String::new() } else { format!("{}:", self.machine_name) };
+        let target =
+            if self.machine.0 == 0 { String::new() } else { format!("{}:", self.machine_name) };
         let Self { provider, module, function, name, .. } = self;
         format!("{target}{provider}:{module}:{function}:{name}")
     }

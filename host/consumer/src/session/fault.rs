@@ -65,9 +65,7 @@ pub fn session_drop_line(kind: DropKind, count: u64) -> Option<String> {
         DropKind::DynDirty => ("dynamic variable drop", " with non-empty dirty list"),
         DropKind::Spec => ("speculative drop", ""),
         DropKind::SpecBusy => ("failed speculation", " (available buffer(s) still busy)"),
-        DropKind::SpecUnavailable => {
-            ("failed speculation", " (no speculative buffer available)")
-        }
+        DropKind::SpecUnavailable => ("failed speculation", " (no speculative buffer available)"),
         DropKind::StackString => ("jstack()/ustack() string table overflow", ""),
         DropKind::DoubleError => ("error", " in ERROR probe enabling"),
         DropKind::Principal | DropKind::Aggregation | DropKind::Error | DropKind::Filled => {

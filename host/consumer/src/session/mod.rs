@@ -174,16 +174,18 @@ impl Session {
             }
         }
         let matches = count_matches(&descriptions, &machines, &options);
-        if let Some(missing) = matches.iter().position(|&n| n == 0).filter(|_| !setup.allow_no_match) {
+        if let Some(missing) =
+            matches.iter().position(|&n| n == 0).filter(|_| !setup.allow_no_match)
+        {
             return Err(SessionError::Compile(setup.compiler.no_match(missing)));
         }
         let mut compiler = setup.compiler;
         let mut programs = Programs::default();
         programs.compile(compiler.as_mut(), &machines, &options)?;
         for option in programs.options() {
-            options.set_default(&option.name, option.value.as_deref()).map_err(|error| {
-                SessionError::Option { name: option.name.clone(), error }
-            })?;
+            options
+                .set(&option.name, option.value.as_deref())
+                .map_err(|error| SessionError::Option { name: option.name.clone(), error })?;
         }
         let mut printer = setup.printer;
         for machine in &machines {
@@ -294,11 +296,8 @@ impl Session {
         let asked = (config.bufsize, config.aggsize, config.specsize);
         config.fit(memory_limit());
         let names = ["buffer", "aggregation", "speculation"];
-        let sizes = [
-            (asked.0, config.bufsize),
-            (asked.1, config.aggsize),
-            (asked.2, config.specsize),
-        ];
+        let sizes =
+            [(asked.0, config.bufsize), (asked.1, config.aggsize), (asked.2, config.specsize)];
         for (name, (before, after)) in names.iter().zip(sizes) {
             if after < before {
                 self.printer.message(&format!("{name} size lowered to {}", human_size(after)));
@@ -330,7 +329,11 @@ fn human_size(size: u64) -> String {
 
 /// How many probes each description matches. A session has one ERROR, however many machines
 /// could fire it.
-fn count_matches(descriptions: &[ProbeDesc], machines: &[Machine], options: &Options) -> Vec<usize> {
+fn count_matches(
+    descriptions: &[ProbeDesc],
+    machines: &[Machine],
+    options: &Options,
+) -> Vec<usize> {
     let resolvers = options.resolvers;
     let one = |desc: &ProbeDesc| {
         if machines.iter().any(|machine| machine.matches_error(desc, resolvers)) {

@@ -24,8 +24,9 @@ use nix::{
 use super::{
     ENABLE_PATIENCE, Live, Session, SessionError,
     fault::{cpu_drop_line, error_line, session_drop_line},
-    index_of, programs,
+    index_of,
     printer::Record,
+    programs,
 };
 use crate::{
     format::Symbolizer,
@@ -109,13 +110,8 @@ impl Session {
         };
         let Some((program, dof)) = self.programs.of(machine.id) else { return Ok(()) };
         let Some(state) = live.states.get_mut(index) else { return Ok(()) };
-        let enablings = programs::enablings(
-            machine,
-            &program,
-            &self.options,
-            error_number,
-            &mut self.enabled,
-        );
+        let enablings =
+            programs::enablings(machine, &program, &self.options, error_number, &mut self.enabled);
         let traced = enablings.iter().any(|enabling| enabling.probe != ProbeId::ERROR);
         if !traced && !state.open && !machine.is_host() {
             return Ok(());
@@ -207,8 +203,7 @@ impl Session {
 
     fn main_loop(&mut self, outside: &mut Outside<'_>) -> Result<Ending, SessionError> {
         let now = Instant::now();
-        let mut due =
-            Due { switch: now, aggregate: now, status: now, clean: now, watch: now };
+        let mut due = Due { switch: now, aggregate: now, status: now, clean: now, watch: now };
         loop {
             self.events();
             self.periodic(&mut due)?;
@@ -595,6 +590,5 @@ fn resume(child: &Child) {
 
 /// Whether there were commands and all have ended.
 fn all_ended(children: &mut [Child]) -> bool {
-    !children.is_empty()
-        && children.iter_mut().all(|child| !matches!(child.try_wait(), Ok(None)))
+    !children.is_empty() && children.iter_mut().all(|child| !matches!(child.try_wait(), Ok(None)))
 }

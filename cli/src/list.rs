@@ -1,0 +1,92 @@
+//! `dtrace -l`.
+
+use std::io::{self, Write};
+
+use consumer::{
+    machine::{Machine, Numbers},
+    options::Resolvers,
+    world,
+};
+use dif::program::ProbeDesc;
+use hypercall::ProbeEntry;
+
+use crate::scripts::described;
+
+/// What to list, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing<'a> {
+    /// Which probes; none: all.
+    pub descriptions: Option<&'a [ProbeDesc]>,
+    /// `-E`: the machine's name comes first.
+    pub guests: bool,
+    /// `-v`: the arguments' types too.
+    pub verbose: bool,
+    /// What targets are matched with.
+    pub resolvers: Resolvers,
+}
+
+/// Lists probes of all machines. Returns the descriptions that match nothing.
+///
+/// # Errors
+/// If the list cannot be written.
+pub fn list(
+    out: &mut dyn Write,
+    listing: &Listing<'_>,
+    machines: &mut [Machine],
+    numbers: &mut Numbers,
+) -> io::Result<Vec<String>> {
+    if listing.guests {
+        write!(out, "{:<16} ", "TARGET")?;
+    }
+    let (id, provider, module) = ("ID", "PROVIDER", "MODULE");
+    writeln!(out, "{id:>5} {provider:>10} {module:>17} {:>33} NAME", "FUNCTION")?;
+    let everything = [ProbeDesc::default()];
+    let mut unmatched = Vec::new();
+    for desc in listing.descriptions.unwrap_or(&everything) {
+        let mut found = false;
+        for machine in machines.iter_mut() {
+            // A probe that cannot be made on demand is one that does not match.
+            let _ = machine.provide(desc, numbers);
+            found |= list_machine(out, listing, machine, desc)?;
+        }
+        if !found && listing.descriptions.is_some() {
+            unmatched.push(described(desc));
+        }
+    }
+    Ok(unmatched)
+}
+
+fn list_machine(
+    out: &mut dyn Write,
+    listing: &Listing<'_>,
+    machine: &Machine,
+    desc: &ProbeDesc,
+) -> io::Result<bool> {
+    let mut found = false;
+    for (local, probe) in machine.matching(desc, listing.resolvers) {
+        found = true;
+        if listing.guests {
+            write!(out, "{:<16} ", machine.name())?;
+        }
+        let ProbeEntry { provider, module, function, name, .. } = probe;
+        let id = machine.number_of(local);
+        writeln!(out, "{id:5} {provider:>10} {module:>17} {function:>33} {name}")?;
+        if listing.verbose {
+            arguments(out, machine, &probe)?;
+        }
+    }
+    Ok(found)
+}
+
+/// The types of a probe's `args[]`.
+fn arguments(out: &mut dyn Write, machine: &Machine, probe: &ProbeEntry<'_>) -> io::Result<()> {
+    writeln!(out, "\n\tArgument Types")?;
+    let types = world::arg_types(machine, probe);
+    if types.is_empty() {
+        writeln!(out, "\t\tNone")?;
+    }
+    for (index, ty) in types.iter().enumerate() {
+        writeln!(out, "\t\targs[{index}]: {}", ty.translated.as_ref().unwrap_or(&ty.native))?;
+    }
+    writeln!(out)
+}

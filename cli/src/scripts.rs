@@ -1,0 +1,265 @@
+//! The programs of one command line, as a session wants them compiled.
+
+use std::{
+    fs,
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use consumer::session::ScriptCompiler;
+use dif::program::ProbeDesc;
+use dlang::{
+    Compiled, Error, ErrorTag, World,
+    ast::Item,
+    compiler::{CompileOptions, Compiler},
+    macros::Macros,
+    parser::{self, ParseOptions},
+    source::{Origin, SourceId, Span, SpecKind},
+};
+
+use crate::invocation::{Invocation, ProgramArgument, ProgramKind};
+
+/// The compiler's part of a command line's options.
+#[derive(Clone, Debug, Default)]
+pub struct ScriptOptions {
+    /// `-E`.
+    pub guests: bool,
+    /// `-C`, `-x cpp`.
+    pub preprocess: bool,
+    /// What cpp is given.
+    pub cpp_arguments: Vec<String>,
+    /// `-x defaultargs`.
+    pub default_args: bool,
+    /// `-x empty`.
+    pub allow_empty: bool,
+    /// `-x errtags`.
+    pub errtags: bool,
+    /// `$target`: the command's or the grabbed process.
+    pub target: Option<u32>,
+}
+
+/// A script cannot be used; the text is what to say, after `dtrace: ` where it is missing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ScriptError(pub String);
+
+/// One program of the command line.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// As it was given: cut before the first predicate or action.
+    pub name: String,
+    /// `script` or `description`.
+    pub what: &'static str,
+    /// Which of the descriptions are its.
+    pub descriptions: std::ops::Range<usize>,
+}
+
+/// All programs of a command line.
+#[derive(Debug)]
+pub struct Scripts {
+    compiler: Compiler,
+    errtags: bool,
+    scripts: Vec<Script>,
+    descriptions: Vec<ProbeDesc>,
+    places: Vec<Span>,
+}
+
+impl Scripts {
+    /// Reads all programs and checks their syntax.
+    ///
+    /// # Errors
+    /// [`ScriptError`].
+    pub fn new(invocation: &Invocation, options: &ScriptOptions) -> Result<Self, ScriptError> {
+        let macros = macros(invocation, options);
+        let compile = CompileOptions {
+            with_target: options.guests,
+            macros: macros.clone(),
+            allow_empty: options.allow_empty,
+            classic: false,
+        };
+        let mut all = Self {
+            compiler: Compiler::new(compile),
+            errtags: options.errtags,
+            scripts: Vec::new(),
+            descriptions: Vec::new(),
+            places: Vec::new(),
+        };
+        for program in &invocation.programs {
+            all.add(program, options, &macros)?;
+        }
+        if !invocation.programs.is_empty() {
+            all.compiler.check_arguments().map_err(|error| all.rendered(&error))?;
+        }
+        Ok(all)
+    }
+
+    /// The programs in order.
+    #[must_use]
+    pub fn scripts(&self) -> &[Script] {
+        &self.scripts
+    }
+
+    fn rendered(&self, error: &Error) -> ScriptError {
+        ScriptError(self.compiler.render(error, self.errtags))
+    }
+
+    fn add(
+        &mut self,
+        program: &ProgramArgument,
+        options: &ScriptOptions,
+        macros: &Macros,
+    ) -> Result<(), ScriptError> {
+        let (origin, text) = match spec_kind(program.kind) {
+            Some(kind) => (Origin::Specifier(kind), program.text.clone().into_bytes()),
+            None => (Origin::File(program.text.clone()), read_script(&program.text, options)?),
+        };
+        let id = self.compiler.add_script(origin, text).map_err(|error| self.rendered(&error))?;
+        let first = self.descriptions.len();
+        self.take_descriptions(id, options, macros)?;
+        let is_script = program.kind == ProgramKind::Script;
+        let cut = if is_script { None } else { program.text.find(['{', '/', ';']) };
+        self.scripts.push(Script {
+            name: program.text.get(..cut.unwrap_or(program.text.len())).unwrap_or("").to_owned(),
+            what: if is_script { "script" } else { "description" },
+            descriptions: first..self.descriptions.len(),
+        });
+        Ok(())
+    }
+
+    /// Notes the probe descriptions of a text, in order.
+    fn take_descriptions(
+        &mut self,
+        id: SourceId,
+        options: &ScriptOptions,
+        macros: &Macros,
+    ) -> Result<(), ScriptError> {
+        let parse = ParseOptions {
+            macros,
+            with_target: options.guests,
+            allow_empty: options.allow_empty,
+            is_type: &|name| name.ends_with("_t"),
+        };
+        let parsed = parser::parse(self.compiler.sources(), id, &parse);
+        let program = parsed.map_err(|error| self.rendered(&error))?;
+        for item in &program.items {
+            if let Item::Clause(clause) = item {
+                self.descriptions.extend(clause.probes.iter().map(|spec| spec.desc.clone()));
+                self.places.extend(clause.probes.iter().map(|spec| spec.span));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ScriptCompiler for Scripts {
+    fn descriptions(&self) -> &[ProbeDesc] {
+        &self.descriptions
+    }
+
+    fn compile(&mut self, world: &dyn World) -> Result<Compiled, String> {
+        self.compiler.compile(world).map_err(|error| self.compiler.render(&error, self.errtags))
+    }
+
+    fn no_match(&self, description: usize) -> String {
+        let desc = self.descriptions.get(description).cloned().unwrap_or_default();
+        let message = if desc.id == 0 {
+            format!("probe description {} does not match any probes", described(&desc))
+        } else {
+            format!("probe description {} does not match any probes", desc.id)
+        };
+        let span = self.places.get(description).copied().unwrap_or_default();
+        self.compiler.render(&Error::new(ErrorTag::PdescZero, span, message), self.errtags)
+    }
+}
+
+/// `provider:module:function:name`, with the target in front if there is one.
+#[must_use]
+pub fn described(desc: &ProbeDesc) -> String {
+    let ProbeDesc { target, provider, module, function, name, .. } = desc;
+    let target = if target.is_empty() { String::new() } else { format!("{target}:") };
+    format!("{target}{provider}:{module}:{function}:{name}")
+}
+
+const fn spec_kind(kind: ProgramKind) -> Option<SpecKind> {
+    Some(match kind {
+        ProgramKind::Provider => SpecKind::Provider,
+        ProgramKind::Module => SpecKind::Module,
+        ProgramKind::Function => SpecKind::Function,
+        ProgramKind::Name => SpecKind::Name,
+        ProgramKind::Id => SpecKind::Id,
+        ProgramKind::Script => return None,
+    })
+}
+
+/// `$0` and the arguments, and what a script may ask about this process.
+fn macros(invocation: &Invocation, options: &ScriptOptions) -> Macros {
+    let is_script = |program: &&ProgramArgument| program.kind == ProgramKind::Script;
+    let name = invocation.programs.iter().find(is_script);
+    let name = name.map_or("dtrace", |program| program.text.as_str());
+    let args = std::iter::once(name.to_owned()).chain(invocation.arguments.iter().cloned());
+    let mut macros = Macros::new().with_args(args);
+    macros.set_default_args(options.default_args);
+    let own = [
+        ("pid", i64::from(nix::unistd::getpid().as_raw())),
+        ("ppid", i64::from(nix::unistd::getppid().as_raw())),
+        ("pgid", i64::from(nix::unistd::getpgrp().as_raw())),
+        ("uid", i64::from(nix::unistd::getuid().as_raw())),
+        ("euid", i64::from(nix::unistd::geteuid().as_raw())),
+        ("gid", i64::from(nix::unistd::getgid().as_raw())),
+        ("egid", i64::from(nix::unistd::getegid().as_raw())),
+        ("projid", 0),
+        ("taskid", 0),
+    ];
+    own.into_iter().for_each(|(name, value)| macros.set(name, value));
+    let sid = nix::unistd::getsid(None).map_or(0, |pid| i64::from(pid.as_raw()));
+    macros.set("sid", sid);
+    options.target.into_iter().for_each(|pid| macros.set("target", i64::from(pid)));
+    macros
+}
+
+/// A script's text, run through cpp if that is asked for.
+fn read_script(name: &str, options: &ScriptOptions) -> Result<Vec<u8>, ScriptError> {
+    let text = fs::read(name).map_err(|error| {
+        ScriptError(format!("dtrace: failed to open {name}: {}", plain(&error)))
+    })?;
+    if !options.preprocess {
+        return Ok(text);
+    }
+    preprocess(name, &text, &options.cpp_arguments).map_err(|error| {
+        ScriptError(format!("dtrace: failed to compile script {name}: cpp: {}", plain(&error)))
+    })
+}
+
+/// The system's words for an error, without the number Rust adds.
+fn plain(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
+        None => error.to_string(),
+    }
+}
+
+/// Runs cpp over a text whose `#!` line, if it has one, is left out.
+fn preprocess(name: &str, text: &[u8], arguments: &[String]) -> std::io::Result<Vec<u8>> {
+    let body = if text.starts_with(b"#!") {
+        let end = text.iter().position(|&b| b == b'\n').unwrap_or(text.len());
+        text.get(end..).unwrap_or_default()
+    } else {
+        text
+    };
+    let dir = std::path::Path::new(name).parent().filter(|dir| !dir.as_os_str().is_empty());
+    let mut command = Command::new("cpp");
+    command.args(arguments).args(dir.map(|dir| format!("-I{}", dir.display())));
+    command.args(["-D__HYPERTRACE__=1", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut cpp = command.spawn()?;
+    let mut stdin = cpp.stdin.take();
+    let input = body.to_vec();
+    // cpp writes while it reads: feeding it from here alone could block both.
+    let feeder =
+        std::thread::spawn(move || stdin.as_mut().map_or(Ok(()), |to| to.write_all(&input)));
+    let output = cpp.wait_with_output()?;
+    let fed = feeder.join().unwrap_or(Ok(()));
+    if !output.status.success() {
+        return Err(std::io::Error::other(format!("{}", output.status)));
+    }
+    fed.map(|()| output.stdout)
+}
