@@ -6,7 +6,7 @@
 use dif::env::{Fault, FaultKind};
 use host::context::{FireContext, KernelStack};
 use hypercall::{Fire, text};
-use npt::{AddressSpace, Cr3, Direct, Failure, Gva};
+use npt::{AddressSpace, Cr3, Direct, Failure, GuestCache, Gva};
 
 use crate::memory::GuestRam;
 use crate::shim::Machine;
@@ -19,13 +19,16 @@ pub(crate) struct GuestFire<'a> {
     pub(crate) cr3: u64,
     pub(crate) memory: &'a GuestRam,
     pub(crate) machine: &'a Machine,
+    /// The vCPU's own; `begin_fire` was called.
+    pub(crate) cache: &'a GuestCache,
 }
 
 impl<'a> GuestFire<'a> {
     /// The guest's memory under these page tables.
     #[inline]
-    fn space(&self, cr3: u64) -> AddressSpace<'a, GuestRam> {
-        AddressSpace::new(self.memory, self.machine.paging.with_cr3(Cr3(cr3)), Direct)
+    fn space(&self, cr3: u64) -> AddressSpace<'a, GuestRam, Direct, &'a GuestCache> {
+        let paging = self.machine.paging.with_cr3(Cr3(cr3));
+        AddressSpace::new(self.memory, paging, Direct).with_cache(self.cache)
     }
 }
 

@@ -165,11 +165,11 @@ impl Thread {
                 self.shim.say(&format!("control thread: {errno}"));
                 break;
             }
+            self.spread_news();
             self.accept();
             for at in 0..self.consumers.len() {
                 self.serve(at);
             }
-            self.spread_news();
             self.report_settled();
             self.sweep();
         }

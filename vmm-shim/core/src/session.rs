@@ -4,12 +4,14 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use host::control::{ControlError, read_blob, read_enablings};
-use host::engine::{EngineError, SessionId};
-use host::ids::{MachineId, SlotId};
+use host::engine::demand::Demand;
+use host::engine::{EngineError, ProbeNames, SessionId};
+use host::ids::{MachineId, ProbeId, SlotId};
 use hypercall::Context;
 
 use crate::plan::{Carry, ProbeSet};
 use crate::shim::Shim;
+use crate::tables::ProbeTable;
 
 /// The most bytes of a program.
 const MAX_PROGRAM: u64 = 64 << 20;
@@ -75,7 +77,8 @@ impl Session {
     /// [`SessionError`]; the former enablings stay then.
     pub(crate) fn enable(&mut self, fd: OwnedFd, count: u32) -> Result<(), SessionError> {
         let enablings = read_enablings(fd, count)?;
-        Ok(self.shim.engine().enable(self.id, &enablings)?)
+        let guest = self.shim.guest();
+        Ok(self.shim.engine().enable(self.id, &enablings, &guest.probes)?)
     }
 }
 
@@ -85,13 +88,28 @@ impl Drop for Session {
     }
 }
 
+impl ProbeNames for ProbeTable {
+    fn names(&self, probe: ProbeId) -> Option<[&str; 4]> {
+        self.get(probe.0).map(|entry| [entry.provider, entry.module, entry.function, entry.name])
+    }
+}
+
 /// The probes that all sessions of an engine want, and what their fires must carry.
 pub(crate) fn wanted(shim: &Shim) -> ProbeSet {
-    let carry = |frames| {
-        let mut context = Context::IDS | Context::EXECNAME | Context::VTIMESTAMP;
-        context.set(Context::KSTACK, frames > 0);
-        Carry { context, frames }
+    let carry = |demand: Demand| Carry {
+        context: Context::from_bits_truncate(demand.carry.bits()),
+        frames: demand.frames,
     };
     let wanted = shim.engine().wanted();
-    ProbeSet::collect(wanted.into_iter().map(|(probe, frames)| (probe.0, carry(frames))))
+    ProbeSet::collect(wanted.into_iter().map(|(probe, demand)| (probe.0, carry(demand))))
 }
+
+// The engine and the ABI number the parts of a context alike.
+const _: () = {
+    assert!(host::engine::demand::Carry::all().bits() == Context::all().bits());
+    assert!(host::engine::demand::Carry::IDS.bits() == Context::IDS.bits());
+    assert!(host::engine::demand::Carry::EXECNAME.bits() == Context::EXECNAME.bits());
+    assert!(host::engine::demand::Carry::KSTACK.bits() == Context::KSTACK.bits());
+    assert!(host::engine::demand::Carry::UREGS.bits() == Context::UREGS.bits());
+    assert!(host::engine::demand::Carry::VTIMESTAMP.bits() == Context::VTIMESTAMP.bits());
+};

@@ -25,7 +25,7 @@ use hypercall::{
     MAX_PROBES, Poll, PollFlags, PollReply, Request, Status,
 };
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use npt::{Access, AddressSpace, Cr3, Direct, Gpa, GuestPaging, Gva, Hpa, PhysMemory};
+use npt::{Access, AddressSpace, Cr3, Direct, Gpa, GuestCache, GuestPaging, Gva, Hpa, PhysMemory};
 use zerocopy::IntoBytes;
 
 use crate::fire::GuestFire;
@@ -69,6 +69,7 @@ pub struct Vcpu {
     /// The copy of the descriptor of the call that is being handled.
     page: Box<Descriptor>,
     machine: Cache<Current, Option<Arc<Machine>>>,
+    translations: Box<GuestCache>,
     counters: Arc<VcpuCounters>,
 }
 
@@ -117,9 +118,10 @@ impl Shim {
         }
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|e| NewError::System("eventfd", e))?;
+        let engine = Engine::new(vcpus, name.as_str());
         Ok(Arc::new(Self {
             name,
-            engine: Engine::new(vcpus),
+            engine,
             memory: OnceLock::new(),
             current: Arc::new(ArcSwapOption::empty()),
             guest: Mutex::new(Guest::default()),
@@ -167,6 +169,7 @@ impl Shim {
             slot: LocalSlot(index),
             page: Box::new(Descriptor::ZERO),
             machine: Cache::new(Arc::clone(&self.current)),
+            translations: Box::default(),
             counters: Arc::clone(counters),
         })
     }
@@ -184,7 +187,7 @@ impl Shim {
             return;
         }
         let at = Hpa(page.0);
-        let Vcpu { slot, page: copy, machine, counters } = vcpu;
+        let Vcpu { slot, page: copy, machine, translations: cache, counters } = vcpu;
         let Some(head) = copy.as_mut_bytes().get_mut(..HEAD) else { return };
         if memory.read(at, head).is_err() {
             counters.refusal(Status::BadAddress);
@@ -209,8 +212,10 @@ impl Shim {
                 return refuse(memory, at, counters, Status::NotReady);
             };
             let (cpu, cr3) = (copy.header.cpu, copy.header.cr3);
-            let context = GuestFire { fire, stack, cpu, cr3, memory, machine };
-            self.engine.fire(*slot, ProbeId(fire.probe), &context);
+            cache.begin_fire();
+            let context = GuestFire { fire, stack, cpu, cr3, memory, machine, cache };
+            // No destructive action is carried out: HELLO's answer says that none is wanted.
+            let _ = self.engine.fire(*slot, ProbeId(fire.probe), &context);
             return answer(memory, at, NO_ACTION.as_bytes());
         }
         match self.slow(memory, at, copy, &request) {

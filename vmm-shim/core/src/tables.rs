@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use hypercall::{
-    BatchFlags, MAX_PROBES, MAX_SYMBOLS, ProbeHead, ProbeKind, Status, TypeFormat, probe_entries,
-    symbol_entries,
+    BatchFlags, MAX_PROBES, MAX_SYMBOLS, ProbeEntry, ProbeHead, ProbeKind, Status, TypeFormat,
+    probe_entries, symbol_entries,
 };
 
 use crate::plan::ProbeSet;
@@ -31,6 +31,8 @@ pub struct ProbeTable {
     /// Entries as the guest wrote them, each with the id that its place gives it. One that is gone
     /// keeps its place and length, with its texts blanked.
     blob: Vec<u8>,
+    /// Where each entry begins.
+    starts: Vec<u32>,
     /// Probes so far, and so the last one's id.
     count: u32,
     /// The probes there are.
@@ -68,7 +70,12 @@ impl ProbeTable {
         if first {
             *self = Self::default();
         }
+        let mut at = self.blob.len();
         self.blob.extend_from_slice(batch);
+        for _ in 0..count {
+            self.starts.push(u32::try_from(at).map_err(|_| Status::Limit)?);
+            at += self.entry_len(at);
+        }
         self.count = total;
         self.alive.extend(first_id, total + 1);
         self.complete |= flags.contains(BatchFlags::LAST);
@@ -85,16 +92,32 @@ impl ProbeTable {
             return Err(Status::BadArgument);
         }
         self.alive.remove(first_id, count);
-        let mut at = 0;
-        for id in 1..end {
-            let Some(head) = self.blob.get_mut(at..) else { break };
-            let len = head.first_chunk().map_or(0, |len| usize::from(u16::from_le_bytes(*len)));
-            if id >= first_id {
-                blank(head.get_mut(..len).unwrap_or_default());
-            }
-            at += len;
+        for id in first_id..end {
+            let Some(at) = self.start(id) else { break };
+            let len = self.entry_len(at);
+            blank(self.blob.get_mut(at..at + len).unwrap_or_default());
         }
         Ok(())
+    }
+
+    /// Where a probe's entry begins.
+    fn start(&self, id: u32) -> Option<usize> {
+        let index = usize::try_from(id.checked_sub(1)?).ok()?;
+        self.starts.get(index).and_then(|at| usize::try_from(*at).ok())
+    }
+
+    /// Bytes of the entry that begins there.
+    fn entry_len(&self, at: usize) -> usize {
+        let len = self.blob.get(at..).and_then(|rest| rest.first_chunk());
+        len.map_or(0, |len| usize::from(u16::from_le_bytes(*len)))
+    }
+
+    /// A probe that is there.
+    #[must_use]
+    pub fn get(&self, id: u32) -> Option<ProbeEntry<'_>> {
+        let at = self.start(id)?;
+        let entry = probe_entries(self.blob.get(at..at + self.entry_len(at))?, 1).next()?.ok()?;
+        (!entry.name.is_empty()).then_some(entry)
     }
 
     /// Those of a set that were published and are not gone.
@@ -240,7 +263,7 @@ impl TypeBlob {
 mod tests {
     use super::*;
     use crate::plan::Carry;
-    use hypercall::{Context, ProbeEntry};
+    use hypercall::Context;
 
     fn batch(names: &[&str]) -> Vec<u8> {
         let mut bytes = vec![0; 128 * names.len()];
@@ -301,6 +324,8 @@ mod tests {
         let names: Vec<_> =
             probe_entries(table.blob(), 3).map(|e| e.expect("parses").name).collect();
         assert_eq!(names, ["a", "", "c"]);
+        assert_eq!(table.get(3).map(|e| e.name), Some("c"));
+        assert_eq!((table.get(0), table.get(2), table.get(4)), (None, None, None));
         assert_eq!(table.remove(3, 2), Err(Status::BadArgument));
         assert_eq!(table.remove(u32::MAX, 2), Err(Status::BadArgument));
         assert_eq!(table.add(&batch(&["d"]), 4, 1, 0), Ok(()));
