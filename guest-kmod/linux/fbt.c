@@ -16,6 +16,7 @@
 #include <linux/hash.h>
 #include <linux/rcupdate.h>
 #include <linux/rethook.h>
+#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
@@ -118,7 +119,7 @@ static void fire_return(struct function *function, struct pt_regs *regs)
 	struct ht_watch *watch = READ_ONCE(function->watch);
 
 	if (watch && READ_ONCE(watch->wanted) && watch->leave)
-		watch->leave(regs);
+		watch->leave(regs, function->ip);
 	ht_fire(&event);
 }
 
@@ -227,6 +228,21 @@ static bool return_wanted(const struct function *function)
 	       (watch && watch->leave && READ_ONCE(watch->wanted));
 }
 
+/* Above the return address lie the arguments that are not in registers; or the end of the stack,
+ * if the function has no such arguments and is the first on it. */
+static void stack_args(const struct pt_regs *regs, u64 *args)
+{
+	unsigned long sp = regs->sp, base = (unsigned long)task_stack_page(current);
+	unsigned long end = sp - base < THREAD_SIZE ? base + THREAD_SIZE : PAGE_ALIGN(sp + 1);
+	int i;
+
+	for (i = 6; i < HT_ARGS; i++) {
+		unsigned long at = sp + (i - 5) * sizeof(long);
+
+		args[i] = at < end ? READ_ONCE_NOCHECK(*(unsigned long *)at) : 0;
+	}
+}
+
 static void on_entry(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
 		     struct ftrace_regs *fregs)
 {
@@ -241,8 +257,6 @@ static void on_entry(unsigned long ip, unsigned long parent, struct ftrace_ops *
 		watch->entry(regs);
 	if (enabled(function->entry)) {
 		u64 args[HT_ARGS] = { regs->di, regs->si, regs->dx, regs->cx, regs->r8, regs->r9 };
-		/* Above the return address lie the arguments that are not in registers. */
-		unsigned long *stack = (unsigned long *)regs->sp;
 		struct ht_event event = {
 			.id = function->entry,
 			.args = args,
@@ -251,10 +265,8 @@ static void on_entry(unsigned long ip, unsigned long parent, struct ftrace_ops *
 			.ip = ip,
 			.stack = HT_STACK_REGS,
 		};
-		int i;
 
-		for (i = 6; i < HT_ARGS; i++)
-			args[i] = READ_ONCE_NOCHECK(stack[i - 5]);
+		stack_args(regs, args);
 		ht_fire(&event);
 	}
 	if (return_wanted(function))

@@ -172,7 +172,7 @@ void ht_fbt_exit(void);
 struct ht_watch {
 	const char *function;
 	void (*entry)(struct pt_regs *regs);
-	void (*leave)(struct pt_regs *regs);
+	void (*leave)(struct pt_regs *regs, unsigned long ip);
 	bool wanted;
 };
 int ht_fbt_watch(struct ht_watch *watch);

@@ -26,7 +26,7 @@ static u32 ids[PROBES];
 static u32 exec_users;
 
 static void on_exec(struct pt_regs *regs);
-static void on_exec_done(struct pt_regs *regs);
+static void on_exec_done(struct pt_regs *regs, unsigned long ip);
 static void on_fork(void *data, struct task_struct *parent, struct task_struct *child);
 static void on_task_exit(void *data, struct task_struct *task);
 static void on_exec_success(void *data, struct task_struct *task, pid_t old, struct linux_binprm *bprm);
@@ -63,7 +63,7 @@ static void on_exec(struct pt_regs *regs)
 	fire(ids[EXEC], (unsigned long)bprm->filename, regs, NULL);
 }
 
-static void on_exec_done(struct pt_regs *regs)
+static void on_exec_done(struct pt_regs *regs, unsigned long ip)
 {
 	s32 result = regs->ax;
 	u64 error = -result;
@@ -71,7 +71,8 @@ static void on_exec_done(struct pt_regs *regs)
 		.id = ids[EXEC_FAILURE],
 		.args = &error,
 		.nargs = 1,
-		.stack = HT_STACK_CALLER,
+		.ip = ip,
+		.stack = HT_STACK_RETURN,
 		.errno_ = -result,
 	};
 

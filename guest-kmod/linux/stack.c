@@ -80,8 +80,10 @@ u32 ht_stack(const struct ht_event *event, u64 *frames, u32 most)
 	case HT_STACK_REGS:
 		if (!event->regs || user_mode(event->regs))
 			return 0;
+		/* The unwinder begins behind the frame it is given. */
+		frames[0] = event->regs->ip;
 		unwind_start(&state, current, event->regs, NULL);
-		return collect(&state, frames, most);
+		return 1 + collect(&state, frames + 1, most - 1);
 	case HT_STACK_CALLER:
 		unwind_start(&state, current, NULL, NULL);
 		skip_own(&state, event);
