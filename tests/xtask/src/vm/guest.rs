@@ -36,6 +36,8 @@ pub struct GuestConfig {
     pub plugin: bool,
     /// QEMU's `-cpu`.
     pub cpu: String,
+    /// More arguments for QEMU.
+    pub arguments: Vec<String>,
     /// The run directory of its control socket.
     pub run_dir: PathBuf,
     /// Keeps running when the [`Guest`] is dropped.
@@ -54,6 +56,7 @@ impl GuestConfig {
             workload: true,
             plugin: true,
             cpu: "max".to_owned(),
+            arguments: Vec::new(),
             run_dir: paths::run(),
             detached: false,
         }
@@ -232,6 +235,7 @@ fn command_line(image: &Image, config: &GuestConfig, dir: &Path) -> Result<Comma
         .arg(&image.initramfs)
         .arg("-append")
         .arg(kernel_command_line(config))
+        .args(&config.arguments)
         .env("HYPERTRACE_DIR", &config.run_dir);
     if config.plugin {
         let hypertrace = paths::target().join("release/hypertrace");

@@ -93,6 +93,7 @@ fn populate(tree: &Path, release: &str, module: &Path) -> Result<()> {
     install(Path::new("/bin/busybox"), &tree.join("bin/busybox"))?;
     symlink("busybox", tree.join("bin/sh"))?;
     compile("workload", &tree.join("bin/workload"))?;
+    compile("l2", &tree.join("bin/l2"))?;
     install(&guests().join("init"), &tree.join("init"))?;
     let mut order = String::new();
     for path in MODULES {
