@@ -204,6 +204,29 @@ impl AtomicOp {
         None
     }
 
+    /// As [`AtomicOp::apply`], for a variable of `size` bytes (1, 2, 4 or 8) whose cell may hold
+    /// anything above them: signed operations take the old value's sign from its own size, all
+    /// others take it without one, and the result is cut to the size.
+    ///
+    /// # Errors
+    /// [`FaultKind::DivZero`].
+    pub const fn apply_sized(self, old: u64, operand: u64, size: u32) -> Result<u64, Fault> {
+        let spare = 64_u32.saturating_sub(size.saturating_mul(8));
+        if spare == 0 || spare == 64 {
+            return self.apply(old, operand);
+        }
+        let old = match self {
+            Self::Sdiv | Self::Srem | Self::Sra => {
+                ((old << spare).cast_signed() >> spare).cast_unsigned()
+            }
+            _ => old << spare >> spare,
+        };
+        match self.apply(old, operand) {
+            Ok(new) => Ok(new << spare >> spare),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// What the operation computes, in 64 bits. Shifts take the low six bits of the operand, as
     /// the interpreter's do.
     ///
@@ -350,4 +373,43 @@ pub trait Env {
     /// # Errors
     /// [`FaultKind::IllOp`] if the machine has none.
     fn subroutine(&mut self, subr: u16, args: &[TupleElement]) -> Result<u64, Fault>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An `int` of -1 is `0xffff_ffff` in its cell: halved, shifted and counted down, it stays an
+    /// `int`, and an `unsigned int` stays unsigned.
+    #[test]
+    fn updates_keep_to_the_variables_size() {
+        let minus_one = 0xffff_ffff;
+        for (op, old, operand, new) in [
+            (AtomicOp::Sdiv, minus_one, 2, 0),
+            (AtomicOp::Sra, minus_one, 1, minus_one),
+            (AtomicOp::Srem, minus_one - 4, 3, 0xffff_fffe),
+            (AtomicOp::Udiv, minus_one, 2, 0x7fff_ffff),
+            (AtomicOp::Srl, minus_one, 1, 0x7fff_ffff),
+            (AtomicOp::Udiv, u64::MAX, 2, 0x7fff_ffff),
+            (AtomicOp::Add, minus_one, 1, 0),
+            (AtomicOp::Sub, 0, 1, minus_one),
+        ] {
+            assert_eq!(op.apply_sized(old, operand, 4), Ok(new), "{op:?}");
+        }
+        assert_eq!(AtomicOp::Sub.apply_sized(0, 1, 8), Ok(u64::MAX));
+        assert_eq!(AtomicOp::Sdiv.apply_sized(0x80, 1, 1), Ok(0x80));
+        assert!(AtomicOp::Udiv.apply_sized(1, 0, 4).is_err());
+    }
+
+    /// A tracer address comes back; an unknown region leads nowhere, not to machine memory.
+    #[test]
+    fn tracer_addresses_come_back() {
+        for region in [Region::Arena, Region::Strings, Region::Fire] {
+            let addr = TracerAddr { region, offset: 0xabc_1234_5678 };
+            assert_eq!(TracerAddr::from_raw(addr.to_raw()), Some(addr));
+        }
+        assert_eq!(TracerAddr::from_raw(0xffff_8000_0000_0000), None);
+        let unknown = TracerAddr::from_raw((TRACER_TAG << 48) | (7 << 44));
+        assert_eq!(unknown.map(|addr| addr.offset), Some((1 << 44) - 1));
+    }
 }

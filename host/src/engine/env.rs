@@ -19,21 +19,19 @@ use dif::{
 
 use super::{
     code::Loaded,
-    state::{EXECNAME, EnvState, Group, Place, Shared},
+    state::{EXECNAME, EnvState, Group, Place, SessionCore, SlotView},
 };
 use crate::{
     arena::{
         config::{VarKind, scope_raw},
-        dynvar::DynVars,
         header::DropKind,
         key::{KeyBuf, hash},
         layout::CHUNK_HEAD_WORDS,
         mem::store_bytes,
-        spec::Specs,
     },
     context::FireContext,
     ids::Epid,
-    num::{cut, high32, join, low32, u64_of, us, us64},
+    num::{high32, join, low32, u64_of, us, us64},
 };
 
 /// Private memories in region `Fire`.
@@ -55,7 +53,8 @@ const MAX_TRIES: u32 = 1 << 16;
 
 /// The environment of one ECB in one fire.
 pub(crate) struct FireEnv<'a, C> {
-    pub(crate) shared: &'a Shared<'a>,
+    pub(crate) core: &'a SessionCore,
+    pub(crate) view: &'a SlotView<'a>,
     pub(crate) program: &'a Loaded,
     pub(crate) group: &'a Group,
     pub(crate) ctx: &'a C,
@@ -63,7 +62,7 @@ pub(crate) struct FireEnv<'a, C> {
     pub(crate) now: u64,
     pub(crate) epid: Epid,
     /// The ERROR probe's own arguments.
-    pub(crate) error: Option<[u64; 6]>,
+    pub(crate) error: Option<&'a [u64; 6]>,
 }
 
 fn fire_addr(part: u32, offset: usize) -> u64 {
@@ -93,7 +92,7 @@ impl<C: FireContext> FireEnv<'_, C> {
             part::SCRATCH => self.state.scratch.get(..self.state.top)?,
             part::LOCALS => &self.state.locals,
             part::EXECNAME => &self.state.execname,
-            part::VMNAME => &self.shared.core.vmname,
+            part::VMNAME => &self.core.vmname,
             part::ZONENAME => ZONENAME,
             name => self.group.names.parts.get(us(name.checked_sub(part::NAMES)?))?,
         };
@@ -102,7 +101,7 @@ impl<C: FireContext> FireEnv<'_, C> {
 
     /// Whether the script may write arena bytes: globals, and values of dynamic variables.
     fn is_writable(&self, offset: u64, len: usize) -> bool {
-        let layout = &self.shared.core.layout;
+        let layout = &self.core.layout;
         let Some(end) = offset.checked_add(u64_of(len)) else { return false };
         let globals = layout.globals;
         if offset >= globals.offset && end <= globals.offset + globals.len {
@@ -118,17 +117,12 @@ impl<C: FireContext> FireEnv<'_, C> {
         within % chunk >= value && within % chunk + u64_of(len) <= chunk
     }
 
-    #[inline]
-    fn dynvars(&self) -> Option<DynVars<'_>> {
-        DynVars::new(self.shared.mem, &self.shared.core.layout.dynvars)
-    }
-
     /// The words a key starts with: the variable, and for a thread-local one whose it is.
     #[inline]
     fn key_head(&self, scope: Scope, id: u16) -> [u64; 3] {
         let variable = join(u32::from(scope_raw(scope)) + 1, u32::from(id));
         if scope == Scope::Thread {
-            let machine = self.shared.core.machine.0;
+            let machine = self.core.machine.0;
             [variable, join(machine, self.ctx.tid()), self.ctx.thread()]
         } else {
             [variable, 0, 0]
@@ -198,7 +192,9 @@ impl<C: FireContext> FireEnv<'_, C> {
 
     /// A dynamic variable's value under a key.
     fn dynamic_get(&self, kind: VarKind, key: &[u64], hash: u64) -> u64 {
-        let Some(found) = self.dynvars().and_then(|vars| vars.get(key, hash)) else { return 0 };
+        let Some(found) = self.view.dynvars.as_ref().and_then(|vars| vars.get(key, hash)) else {
+            return 0;
+        };
         match kind {
             VarKind::Scalar => found.words.first().map_or(0, |word| word.load(Relaxed)),
             VarKind::Bytes | VarKind::String => arena_addr(found.offset),
@@ -215,13 +211,13 @@ impl<C: FireContext> FireEnv<'_, C> {
     ) -> Result<(), Fault> {
         let (kind, size) = place;
         if value == 0 {
-            if let Some(vars) = self.dynvars() {
+            if let Some(vars) = self.view.dynvars.as_ref() {
                 vars.delete(key, hash);
             }
             return Ok(());
         }
         if kind == VarKind::Scalar {
-            let outcome = self.dynvars().map(|vars| {
+            let outcome = self.view.dynvars.as_ref().map(|vars| {
                 vars.set(key, hash, |words| {
                     if let Some(word) = words.first() {
                         word.store(value, Relaxed);
@@ -237,8 +233,11 @@ impl<C: FireContext> FireEnv<'_, C> {
             // A string goes with its NUL, which `fetch` has left behind it.
             let end = if kind == VarKind::String { (len + 1).min(size) } else { len };
             let from = bytes.get(..end).unwrap_or_default();
-            let outcome =
-                self.dynvars().map(|vars| vars.set(key, hash, |words| store_bytes(words, from)));
+            let outcome = self
+                .view
+                .dynvars
+                .as_ref()
+                .map(|vars| vars.set(key, hash, |words| store_bytes(words, from)));
             self.count_drop(outcome);
         }
         self.state.value = bytes;
@@ -247,7 +246,7 @@ impl<C: FireContext> FireEnv<'_, C> {
 
     fn count_drop(&self, outcome: Option<Result<(), DropKind>>) {
         if let Some(Err(kind)) = outcome {
-            self.shared.slot.count(kind);
+            self.view.slot.count(kind);
         }
     }
 
@@ -282,7 +281,7 @@ impl<C: FireContext> FireEnv<'_, C> {
             }
         } else {
             // Offsets come from the layout; what does not fit it does not exist.
-            let _fits = self.shared.mem.write(offset, bytes);
+            let _fits = self.view.mem.write(offset, bytes);
         }
     }
 
@@ -294,7 +293,7 @@ impl<C: FireContext> FireEnv<'_, C> {
 
     #[inline]
     fn global(&self, offset: usize) -> Option<&AtomicU64> {
-        self.shared.mem.get(offset)
+        self.view.mem.get(offset)
     }
 
     fn execname(&mut self) -> u64 {
@@ -335,7 +334,7 @@ impl<C: FireContext> FireEnv<'_, C> {
     ) -> Result<(u64, u64), Fault> {
         let mut old = cell.load(Relaxed);
         for _ in 0..MAX_TRIES {
-            let new = cut(op.apply(old, operand)?, size);
+            let new = op.apply_sized(old, operand, size)?;
             match cell.compare_exchange_weak(old, new, AcqRel, Relaxed) {
                 Ok(_) => return Ok((old, new)),
                 Err(now) => old = now,
@@ -349,11 +348,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
     fn read(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         let Some(at) = TracerAddr::from_raw(addr) else { return self.ctx.read_kernel(addr, buf) };
         if at.region == Region::Arena {
-            return if self.shared.mem.read(us64(at.offset), buf) {
-                Ok(())
-            } else {
-                Err(bad(addr))
-            };
+            return if self.view.mem.read(us64(at.offset), buf) { Ok(()) } else { Err(bad(addr)) };
         }
         let from = self.private(at).and_then(|rest| rest.get(..buf.len())).ok_or(bad(addr))?;
         buf.copy_from_slice(from);
@@ -378,7 +373,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
         let at = TracerAddr::from_raw(addr).ok_or(bad(addr))?;
         if at.region == Region::Arena {
             let done = self.is_writable(at.offset, bytes.len())
-                && self.shared.mem.write(us64(at.offset), bytes);
+                && self.view.mem.write(us64(at.offset), bytes);
             return if done { Ok(()) } else { Err(bad(addr)) };
         }
         let memory = match (at.region, high32(at.offset)) {
@@ -447,7 +442,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
     }
 
     fn strsize(&self) -> usize {
-        us(self.shared.core.layout.config().strsize)
+        us(self.core.layout.config().strsize)
     }
 
     #[inline]
@@ -457,9 +452,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
             var::ARGS if index < 10 => self.arg(us64(index)),
             var::ARGS => return Err(illegal(id)),
             var::TIMESTAMP => self.now,
-            var::WALLTIMESTAMP => {
-                self.now.wrapping_add(self.shared.core.layout.config().wall_offset)
-            }
+            var::WALLTIMESTAMP => self.now.wrapping_add(self.core.layout.config().wall_offset),
             var::PID => u64::from(self.ctx.pid()),
             var::TID => u64::from(self.ctx.tid()),
             var::EXECNAME => self.execname(),
@@ -477,7 +470,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
 
     #[inline]
     fn var_get(&mut self, scope: Scope, id: u16) -> Result<u64, Fault> {
-        Ok(match (scope, self.shared.core.places.get(scope, id)) {
+        Ok(match (scope, self.core.places.get(scope, id)) {
             (Scope::Global, Place::Scalar { offset, .. }) => {
                 self.global(offset).map_or(0, |cell| cell.load(Relaxed))
             }
@@ -504,7 +497,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
 
     #[inline]
     fn var_set(&mut self, scope: Scope, id: u16, value: u64) -> Result<(), Fault> {
-        match (scope, self.shared.core.places.get(scope, id)) {
+        match (scope, self.core.places.get(scope, id)) {
             (Scope::Global, Place::Scalar { offset, .. }) => {
                 if let Some(cell) = self.global(offset) {
                     cell.store(value, Relaxed);
@@ -528,7 +521,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
     }
 
     fn var_update(&mut self, id: u16, op: AtomicOp, operand: u64) -> Result<(u64, u64), Fault> {
-        let Place::Scalar { offset, size } = self.shared.core.places.get(Scope::Global, id) else {
+        let Place::Scalar { offset, size } = self.core.places.get(Scope::Global, id) else {
             return Err(illegal(id));
         };
         let cell = self.global(offset).ok_or(illegal(id))?;
@@ -540,7 +533,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
     }
 
     fn assoc_get(&mut self, scope: Scope, id: u16, key: &[TupleElement]) -> Result<u64, Fault> {
-        let Place::Dynamic { kind, .. } = self.shared.core.places.get(scope, id) else {
+        let Place::Dynamic { kind, .. } = self.core.places.get(scope, id) else {
             return Err(illegal(id));
         };
         let (mut buf, fits) = self.key(scope, id, key)?;
@@ -557,7 +550,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
         key: &[TupleElement],
         value: u64,
     ) -> Result<(), Fault> {
-        let Place::Dynamic { kind, size } = self.shared.core.places.get(scope, id) else {
+        let Place::Dynamic { kind, size } = self.core.places.get(scope, id) else {
             return Err(illegal(id));
         };
         let (mut buf, fits) = self.key(scope, id, key)?;
@@ -565,7 +558,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
         let outcome = if fits {
             self.dynamic_set((kind, size), words, hash, value)
         } else {
-            self.shared.slot.count(DropKind::Dynamic);
+            self.view.slot.count(DropKind::Dynamic);
             Ok(())
         };
         self.state.key = buf;
@@ -575,10 +568,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
     fn subroutine(&mut self, number: u16, _args: &[TupleElement]) -> Result<u64, Fault> {
         match number {
             subr::RAND => Ok(self.random()),
-            subr::SPECULATION => {
-                let specs = Specs::new(self.shared.mem, &self.shared.core.layout);
-                Ok(specs.map_or(0, |specs| specs.acquire(self.shared.slot)))
-            }
+            subr::SPECULATION => Ok(self.view.specs.acquire(self.view.slot)),
             _ => Err(illegal(number)),
         }
     }
