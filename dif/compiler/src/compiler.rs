@@ -227,7 +227,7 @@ impl Unit {
         for spec in &clause.probes {
             let specifier = self.specifiers;
             self.specifiers += 1;
-            cx.args = cx.world.arg_types(&spec.desc);
+            cx.begin(&spec.desc);
             let matched = cx.world.matches(&spec.desc) > 0;
             let ecbs = match clause::compile(cx, clause) {
                 Ok(ecbs) => ecbs,

@@ -445,3 +445,21 @@ fn statements_name_their_records() {
     assert_eq!(made.statements[1].args[2].kind, ValueKind::String);
     made.program.verify().unwrap();
 }
+
+/// The user's guide's scripts, against the kernel this test runs on (where it publishes types).
+#[test]
+fn scripts_compile_for_the_running_kernel() {
+    let Ok(bytes) = std::fs::read("/sys/kernel/btf/vmlinux") else { return };
+    let mut world = TestWorld::with_btf(bytes);
+    world.args = vec![ArgType { native: "struct file *".into(), translated: None, mapping: 0 }];
+    let script = "fbt::vfs_read:entry {
+            @[stringof(curthread->comm), curthread->cred->uid.val] = count();
+            @d[stringof(args[0]->f_path.dentry->d_name.name)] = sum(args[0]->f_inode->i_size);
+            trace(curpsinfo->pr_ppid); trace(curthread->parent->mm->start_code);
+            trace(curthread->policy); trace(((struct bio *)arg0)->bi_iter.bi_size);
+        }";
+    let made = compiled(&world, script);
+    made.program.verify().unwrap();
+    assert_eq!(made.aggregations[0].keys[1].size, 4);
+    assert_eq!(made.statements[2].args[0].type_name, "pid_t");
+}

@@ -100,7 +100,8 @@ impl Cx<'_, '_> {
         let (mut end, mut align) = (0_u32, 1_u32);
         for member in members {
             let ty = self.type_expr(&member.ty)?;
-            let (Some(size), Some(natural)) = (self.types.size(ty), self.alignment(ty, 16)) else {
+            let (Some(size), Some(natural)) = (self.types.size(ty), self.alignment(ty, &mut 4096))
+            else {
                 let message = "a member is of incomplete type";
                 return fail(ErrorTag::DeclIncomplete, member.span, message);
             };
@@ -144,14 +145,15 @@ impl Cx<'_, '_> {
         }
     }
 
-    fn alignment(&mut self, ty: TypeId, depth: u32) -> Option<u32> {
-        let depth = depth.checked_sub(1)?;
+    /// `None` if the type is not complete, or too large to be searched.
+    fn alignment(&mut self, ty: TypeId, budget: &mut u32) -> Option<u32> {
+        *budget = budget.checked_sub(1)?;
         match self.types.resolve(ty) {
-            Type::Array { element, .. } => self.alignment(element, depth),
+            Type::Array { element, .. } => self.alignment(element, budget),
             Type::Compound(compound) => {
                 let mut align = 1;
                 for member in &compound.members {
-                    align = align.max(self.alignment(member.ty, depth)?);
+                    align = align.max(self.alignment(member.ty, budget)?);
                 }
                 Some(align)
             }

@@ -297,7 +297,9 @@ impl Cx<'_, '_> {
 
     /// `args[n]` with its native type, or the translator that gives its members.
     pub(super) fn arg(&mut self, index: i64, span: Span) -> Checked<Argument> {
-        let list = match &self.args {
+        let world = self.world;
+        let (desc, args) = &mut self.args;
+        let list = match args.get_or_insert_with(|| world.arg_types(desc)) {
             ArgTypes::Typed(list) => list.clone(),
             ArgTypes::Untyped => {
                 return fail(

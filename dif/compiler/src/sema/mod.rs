@@ -30,6 +30,7 @@ use std::{collections::HashMap, rc::Rc};
 use dif::{
     difo::DifType,
     number::{ctf, kind, tf},
+    program::ProbeDesc,
 };
 
 use crate::{
@@ -74,8 +75,11 @@ pub(crate) struct Cx<'c, 'w> {
     pub(crate) registry: &'c mut Registry,
     pub(crate) definitions: Definitions,
     pub(crate) variables: HashMap<(VarScope, String), Variable>,
-    /// `args[]` of the description that is worked on.
-    pub(crate) args: ArgTypes,
+    /// The description that is worked on, and its `args[]` once a script has asked for them: a
+    /// description may match many thousand probes.
+    pub(crate) args: (ProbeDesc, Option<ArgTypes>),
+    /// How many expressions may still be checked for this description.
+    budget: u32,
     /// Inlines' parameters and translators' inputs, innermost last.
     bindings: Vec<(String, Node)>,
     depth: u32,
@@ -87,7 +91,9 @@ pub(crate) struct Cx<'c, 'w> {
 }
 
 /// Inlines may use inlines, and translators translators, this deep.
-const MAX_INLINE_DEPTH: u32 = 32;
+const MAX_INLINE_DEPTH: u32 = 16;
+/// A clause has at most so many expressions, inlines counted as often as they are used.
+const MAX_EXPRESSIONS: u32 = 1_000_000;
 
 impl<'c, 'w> Cx<'c, 'w> {
     pub(crate) fn new(world: &'w dyn World, types: Types<'w>, registry: &'c mut Registry) -> Self {
@@ -97,7 +103,8 @@ impl<'c, 'w> Cx<'c, 'w> {
             registry,
             definitions: Definitions::default(),
             variables: HashMap::new(),
-            args: ArgTypes::Untyped,
+            args: (ProbeDesc::default(), None),
+            budget: MAX_EXPRESSIONS,
             bindings: Vec::new(),
             depth: 0,
             classic: false,
@@ -107,9 +114,19 @@ impl<'c, 'w> Cx<'c, 'w> {
         }
     }
 
+    /// Begins with a clause for another description.
+    pub(crate) fn begin(&mut self, desc: &ProbeDesc) {
+        self.args = (desc.clone(), None);
+        self.budget = MAX_EXPRESSIONS;
+    }
+
     /// Checks an expression.
     pub(crate) fn expr(&mut self, expr: &Expr) -> Checked<Node> {
         let span = expr.span;
+        let Some(left) = self.budget.checked_sub(1) else {
+            return fail(ErrorTag::Unknown, span, "the clause is too large once inlines are in it");
+        };
+        self.budget = left;
         match &expr.kind {
             ExprKind::Int(literal) => Ok(int_literal(*literal, span)),
             ExprKind::Str(bytes) => Ok(Node::new(TypeId::STRING, Kind::Str(bytes.clone()), span)),

@@ -17,7 +17,10 @@ mod ctext;
 mod import;
 mod names;
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 #[cfg(test)]
 pub(crate) use btf::build::BtfBuilder;
@@ -179,6 +182,12 @@ enum Slot {
 /// Chains of typedefs and qualifiers, and structs in structs, are followed this far.
 const MAX_CHAIN: u32 = 64;
 
+/// An array of arrays of … has at most so many dimensions; scripts write at most 400.
+const MAX_DIMENSIONS: u32 = 512;
+
+/// Unnamed structs and unions within one struct, all depths together, that are searched.
+const MAX_UNNAMED: u32 = 4096;
+
 /// All types of one world.
 #[derive(Debug)]
 pub struct Types<'w> {
@@ -188,6 +197,8 @@ pub struct Types<'w> {
     pointers: HashMap<(TypeId, bool), TypeId>,
     typedefs: HashMap<Rc<str>, TypeId>,
     tags: HashMap<(Tag, Rc<str>), TypeId>,
+    /// Names that no container has: looking for them is a scan of everything.
+    absent: HashSet<(Option<Tag>, Rc<str>)>,
     warnings: Vec<String>,
 }
 
@@ -232,6 +243,7 @@ impl<'w> Types<'w> {
             pointers: HashMap::new(),
             typedefs: HashMap::new(),
             tags: HashMap::new(),
+            absent: HashSet::new(),
             warnings,
         };
         names::install(&mut types);
@@ -315,7 +327,7 @@ impl<'w> Types<'w> {
     /// Bytes of a type; `None` for `void`, functions, forward declarations and sizes beyond 4 GiB.
     /// A string has 0: the session decides.
     pub fn size(&mut self, id: TypeId) -> Option<u32> {
-        self.size_within(id, MAX_CHAIN)
+        self.size_within(id, MAX_DIMENSIONS)
     }
 
     fn size_within(&mut self, id: TypeId, depth: u32) -> Option<u32> {
@@ -336,17 +348,25 @@ impl<'w> Types<'w> {
     /// A member by name, those of unnamed structs and unions included; the offset is from the
     /// outer's start.
     pub fn member(&mut self, compound: &CompoundType, name: &str) -> Option<Field> {
-        self.member_within(compound, name, 16)
+        let mut budget = MAX_UNNAMED;
+        self.member_within(compound, name, &mut budget, 16)
     }
 
-    fn member_within(&mut self, outer: &CompoundType, name: &str, depth: u32) -> Option<Field> {
+    fn member_within(
+        &mut self,
+        outer: &CompoundType,
+        name: &str,
+        budget: &mut u32,
+        depth: u32,
+    ) -> Option<Field> {
         if let Some(found) = outer.members.iter().find(|member| &*member.name == name) {
             return Some(found.clone());
         }
         let depth = depth.checked_sub(1)?;
         for member in outer.members.iter().filter(|member| member.name.is_empty()) {
+            *budget = budget.checked_sub(1)?;
             let Type::Compound(inner) = self.resolve(member.ty) else { continue };
-            if let Some(mut found) = self.member_within(&inner, name, depth) {
+            if let Some(mut found) = self.member_within(&inner, name, budget, depth) {
                 found.bit_offset = found.bit_offset.checked_add(member.bit_offset)?;
                 return Some(found);
             }

@@ -128,7 +128,7 @@ impl Types<'_> {
         if let Some(known) = self.typedefs.get(name) {
             return Some(*known);
         }
-        let id = self.find_foreign(&[btf::kind::TYPEDEF, btf::kind::INT], name)?;
+        let id = self.find_once(None, &[btf::kind::TYPEDEF, btf::kind::INT], name)?;
         self.typedefs.insert(name.into(), id);
         Some(id)
     }
@@ -143,9 +143,22 @@ impl Types<'_> {
             Tag::Union => &[btf::kind::UNION],
             Tag::Enum => &[btf::kind::ENUM, btf::kind::ENUM64],
         };
-        let id = self.find_foreign(kinds, name)?;
+        let id = self.find_once(Some(tag), kinds, name)?;
         self.tags.insert((tag, name.into()), id);
         Some(id)
+    }
+
+    /// Looks in the containers, unless that was in vain before.
+    fn find_once(&mut self, tag: Option<Tag>, kinds: &[u8], name: &str) -> Option<TypeId> {
+        let key = (tag, Rc::from(name));
+        if self.absent.contains(&key) {
+            return None;
+        }
+        let found = self.find_foreign(kinds, name);
+        if found.is_none() {
+            self.absent.insert(key);
+        }
+        found
     }
 
     /// A type in C's words: `struct task_struct *`.
@@ -161,6 +174,9 @@ impl Types<'_> {
             Type::Int(int) => int.name.to_string(),
             Type::Float { name, .. } | Type::Typedef { name, .. } => name.to_string(),
             Type::Pointer { target, user } => {
+                if let Type::Function { result } = self.get(target) {
+                    return format!("{} (*)()", self.name_within(result, depth));
+                }
                 let lead = if user { "userland " } else { "" };
                 let target = self.name_within(target, depth);
                 let space = if target.ends_with('*') { "" } else { " " };
