@@ -6,4 +6,5 @@ pub mod list;
 pub mod machines;
 pub mod qemu_args;
 pub mod scripts;
+pub mod status;
 pub mod tracing;

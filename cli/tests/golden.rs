@@ -1,0 +1,104 @@
+//! Golden scripts: `tests/golden/*.d` through the real `dtrace`, against what they must print.
+//!
+//! A script's name says what it expects, and that is asserted before any text:
+//!
+//! | name | expects |
+//! | --- | --- |
+//! | `tst.*.d` | status 0 |
+//! | `err.D_TAG.*.d` | refused with that tag, status 1 |
+//! | `drp.KIND.*.d` | drops of that kind reported, status 0 |
+//!
+//! `NAME.out` is standard output to the byte; without it, output is not looked at. A first line
+//! `/* args: … */` gives the script arguments. `HYPERTRACE_BLESS=1 cargo test -p cli --test
+//! golden` writes the `.out` files anew: look at the difference before you keep it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn scripts() -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
+    let mut all: Vec<PathBuf> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "d"))
+        .collect();
+    all.sort();
+    all
+}
+
+fn run(script: &Path) -> Output {
+    let text = fs::read_to_string(script).unwrap();
+    let args = text
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("/* args: ").and_then(|line| line.strip_suffix(" */")));
+    Command::new(env!("CARGO_BIN_EXE_dtrace"))
+        .current_dir(script.parent().unwrap())
+        .args(["-x", "errtags", "-s"])
+        .arg(script.file_name().unwrap())
+        .args(args.unwrap_or("").split_whitespace())
+        .env("TZ", "UTC")
+        .output()
+        .unwrap()
+}
+
+/// What the name promises; `Err` says how it was broken.
+fn check_name(script: &Path, output: &Output) -> Result<(), String> {
+    let name = script.file_name().unwrap().to_str().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    let status = output.status.code();
+    let fields: Vec<&str> = name.split('.').collect();
+    match fields[..] {
+        ["tst", ..] if status == Some(0) => Ok(()),
+        ["err", tag, ..] if status == Some(1) && err.contains(&format!("[{tag}]")) => Ok(()),
+        ["drp", kind, ..] => {
+            let words = match kind {
+                "PRINCIPAL" => " drop",
+                "AGGREGATION" => " aggregation drop",
+                "DYNAMIC" => " dynamic variable drop",
+                "SPECUNAVAIL" => "(no speculative buffer available)",
+                "DBLERROR" => " in ERROR probe enabling",
+                _ => return Err(format!("unknown kind of drops {kind}")),
+            };
+            let dropped = err.contains(words) && status == Some(0);
+            dropped.then_some(()).ok_or_else(|| format!("no {words:?} (status {status:?}):\n{err}"))
+        }
+        _ => Err(format!("status {status:?}, not what the name says:\n{err}")),
+    }
+}
+
+fn check_output(script: &Path, output: &Output) -> Result<(), String> {
+    let golden = script.with_extension("d.out");
+    if std::env::var_os("HYPERTRACE_BLESS").is_some() {
+        if golden.exists() || script.file_name().unwrap().to_str().unwrap().starts_with("tst.") {
+            fs::write(&golden, &output.stdout).unwrap();
+        }
+        return Ok(());
+    }
+    let Ok(expected) = fs::read(&golden) else { return Ok(()) };
+    if expected == output.stdout {
+        return Ok(());
+    }
+    let (expected, got) =
+        (String::from_utf8_lossy(&expected), String::from_utf8_lossy(&output.stdout));
+    Err(format!("expected:\n{expected}\ngot:\n{got}"))
+}
+
+/// Every script does what its name says and prints what its golden file holds.
+#[test]
+fn scripts_print_what_they_should() {
+    let scripts = scripts();
+    assert!(!scripts.is_empty());
+    let mut failures = Vec::new();
+    for script in &scripts {
+        let output = run(script);
+        let checked = check_name(script, &output).and_then(|()| check_output(script, &output));
+        if let Err(why) = checked {
+            failures.push(format!("{}: {why}", script.file_name().unwrap().to_string_lossy()));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}

@@ -1,0 +1,2 @@
+/* A description that matches nothing. */
+nosuch:::probe {}

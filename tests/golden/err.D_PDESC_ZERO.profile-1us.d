@@ -1,0 +1,2 @@
+/* The shortest interval is 200 microseconds. */
+profile-1us {}
