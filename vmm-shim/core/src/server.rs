@@ -218,6 +218,8 @@ impl Thread {
                     return;
                 }
             };
+            // A request made after a reboot must not meet the session of the life before.
+            self.spread_news();
             let answer = self.answer(at, request, fd);
             if let Some(consumer) = self.consumers.get_mut(at) {
                 consumer.send(answer);
@@ -296,8 +298,6 @@ impl Thread {
             return refused("one connection has one session, and this one has it already");
         }
         let Some(fd) = fd else { return refused("the arena is missing") };
-        self.spread_news();
-        let Some(consumer) = self.consumers.get_mut(at) else { return refused("no connection") };
         match Session::open(&self.shim, fd, place) {
             Ok(session) => consumer.session = Some(session),
             Err(error) => return refused(error),
