@@ -103,7 +103,7 @@ impl<'a> AggTable<'a> {
         weight: u64,
     ) -> Result<(), AggFull> {
         let identity = target.identity(key.len());
-        let hash = hash ^ u64::from(target.varid).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = hash ^ (u64::from(target.varid) << 4);
         let mask = self.buckets.len().wrapping_sub(1);
         let bucket = self.buckets.get(us64(hash) & mask).ok_or(AggFull)?;
         let first = bucket.load(Relaxed);

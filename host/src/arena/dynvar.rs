@@ -53,7 +53,7 @@ pub struct DynVars<'a> {
     header: &'a Header,
     buckets: &'a [AtomicU64],
     chunks: &'a [AtomicU64],
-    layout: &'a DynLayout,
+    layout: DynLayout,
 }
 
 /// A chunk, its parts told apart.
@@ -80,7 +80,7 @@ impl<'a> DynVars<'a> {
     /// The dynamic variables of a mapped arena; `None` if the session has none.
     #[inline]
     #[must_use]
-    pub fn new(mem: Mem<'a>, layout: &'a DynLayout) -> Option<Self> {
+    pub fn new(mem: Mem<'a>, layout: &DynLayout) -> Option<Self> {
         if layout.nchunks == 0 {
             return None;
         }
@@ -88,7 +88,7 @@ impl<'a> DynVars<'a> {
             header: mem.get(0)?,
             buckets: mem.words(us64(layout.buckets.offset), us64(layout.buckets.len))?,
             chunks: mem.words(us64(layout.chunks.offset), us64(layout.chunks.len))?,
-            layout,
+            layout: *layout,
         })
     }
 

@@ -52,6 +52,15 @@ impl<'a> Mem<'a> {
         Self { base, len, mapped: PhantomData }
     }
 
+    /// The same memory for as long as the caller sees to it.
+    ///
+    /// # Safety
+    /// Whatever is reached through the result is used only while the mapping exists.
+    #[must_use]
+    pub const unsafe fn extend<'b>(self) -> Mem<'b> {
+        Mem { base: self.base, len: self.len, mapped: PhantomData }
+    }
+
     /// Bytes.
     #[must_use]
     pub const fn len(self) -> usize {

@@ -63,7 +63,8 @@ impl RingWriter {
         Self { head, at, closed: false }
     }
 
-    /// Writes a record (header included, a multiple of 8 bytes) and publishes it.
+    /// Writes a record and publishes it: the header's two words, then `body`, a multiple of 8
+    /// bytes.
     ///
     /// # Errors
     /// [`Full`], after which the buffer is as it was.
@@ -76,33 +77,44 @@ impl RingWriter {
         slot: &SlotHeader,
         buffer: &[AtomicU64],
         policy: BufPolicy,
-        record: &[u8],
+        head: [u64; 2],
+        body: &[u8],
     ) -> Result<(), Full> {
-        let (size, bytes) = (buffer.len() * 8, record.len());
-        let gap = if self.at + bytes > size { size - self.at } else { 0 };
-        let needed = u64_of(gap + bytes);
+        let size = buffer.len() * 8;
+        let bytes = 16 + body.len();
+        let mut end = self.at + bytes;
+        let mut needed = bytes;
+        if end > size {
+            needed = (size - self.at).saturating_add(bytes);
+            end = bytes;
+        }
         let used = self.head.wrapping_sub(slot.tail.load(Acquire));
-        let free = u64_of(size).saturating_sub(used);
-        if needed > free || self.closed {
-            self.make_room(slot, buffer, policy, needed)?;
+        if u64_of(needed).saturating_add(used) > u64_of(size) || self.closed {
+            self.make_room(slot, buffer, policy, u64_of(needed))?;
         }
-        if gap > 0 {
-            if let Some(word) = buffer.get(self.at / 8) {
-                word.store(tag(Epid(0), u32_of(gap)), Relaxed);
+        if needed > bytes {
+            self.leave_gap(buffer);
+        }
+        if let Some([tag, time, rest @ ..]) = buffer.get(self.at / 8..end / 8) {
+            tag.store(head[0], Relaxed);
+            time.store(head[1], Relaxed);
+            for (to, from) in rest.iter().zip(body.as_chunks().0) {
+                to.store(u64::from_le_bytes(*from), Relaxed);
             }
-            self.at = 0;
         }
-        let place = buffer.get(self.at / 8..).unwrap_or_default();
-        for (to, from) in place.iter().zip(record.as_chunks().0) {
-            to.store(u64::from_le_bytes(*from), Relaxed);
-        }
-        self.at += bytes;
-        if self.at >= size {
-            self.at = 0;
-        }
-        self.head = self.head.wrapping_add(needed);
+        self.at = if end == size { 0 } else { end };
+        self.head = self.head.wrapping_add(u64_of(needed));
         slot.head.store(self.head, Release);
         Ok(())
+    }
+
+    /// Fills what is left at the end with a record of epid 0.
+    #[cold]
+    fn leave_gap(&mut self, buffer: &[AtomicU64]) {
+        if let Some(word) = buffer.get(self.at / 8) {
+            word.store(tag(Epid(0), u32_of(buffer.len() * 8 - self.at)), Relaxed);
+        }
+        self.at = 0;
     }
 
     #[cold]
@@ -271,6 +283,16 @@ mod tests {
         out.iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
+    fn push(
+        writer: &mut RingWriter,
+        (slot, buffer): (&SlotHeader, &[AtomicU64]),
+        policy: BufPolicy,
+        record: &[u8],
+    ) -> Result<(), Full> {
+        let word = |at: usize| u64::from_le_bytes(record[at..at + 8].try_into().unwrap());
+        writer.push(slot, buffer, policy, [word(0), word(8)], &record[16..])
+    }
+
     fn time_of(record: &[u8]) -> u64 {
         u64::from_le_bytes(record[8..16].try_into().unwrap())
     }
@@ -293,7 +315,7 @@ mod tests {
             for (time, (write, words)) in (1_u64..).zip(ops) {
                 if write {
                     let new = record(7, time, words);
-                    if writer.push(slot, buffer, policy, &new).is_ok() {
+                    if push(&mut writer, (slot, buffer), policy, &new).is_ok() {
                         used += new.len();
                         model.push_back(new);
                     } else {
@@ -326,7 +348,7 @@ mod tests {
             let (slot, buffer) = ring(&arena);
             let mut writer = RingWriter::resume(slot, buffer.len() * 8);
             for time in 1..60 {
-                prop_assert!(writer.push(slot, buffer, policy, &record(1, time, 5)).is_ok());
+                prop_assert!(push(&mut writer, (slot, buffer), policy, &record(1, time, 5)).is_ok());
             }
             for (at, value) in edits {
                 buffer[at].store(value, Relaxed);
@@ -346,7 +368,7 @@ mod tests {
             prop_assert!(steps < 1000);
             for time in 60..2000 {
                 // Refused or not, it must return.
-                let _fits = writer.push(slot, buffer, policy, &record(1, time, 9));
+                let _fits = push(&mut writer, (slot, buffer), policy, &record(1, time, 9));
             }
         }
     }
@@ -357,9 +379,12 @@ mod tests {
         let arena = arena();
         let (slot, buffer) = ring(&arena);
         let mut writer = RingWriter::resume(slot, buffer.len() * 8);
-        assert!(writer.push(slot, buffer, BufPolicy::Fill, &record(1, 1, 500)).is_ok());
-        assert_eq!(writer.push(slot, buffer, BufPolicy::Fill, &record(1, 2, 50)), Err(Full));
-        assert_eq!(writer.push(slot, buffer, BufPolicy::Fill, &record(1, 3, 0)), Err(Full));
+        assert!(push(&mut writer, (slot, buffer), BufPolicy::Fill, &record(1, 1, 500)).is_ok());
+        assert_eq!(
+            push(&mut writer, (slot, buffer), BufPolicy::Fill, &record(1, 2, 50)),
+            Err(Full)
+        );
+        assert_eq!(push(&mut writer, (slot, buffer), BufPolicy::Fill, &record(1, 3, 0)), Err(Full));
     }
 
     /// A record longer than the whole buffer is refused under every policy, and does not spin.
@@ -369,7 +394,7 @@ mod tests {
         let (slot, buffer) = ring(&arena);
         for policy in [BufPolicy::Switch, BufPolicy::Ring, BufPolicy::Fill] {
             let mut writer = RingWriter::resume(slot, buffer.len() * 8);
-            assert_eq!(writer.push(slot, buffer, policy, &record(1, 1, 600)), Err(Full));
+            assert_eq!(push(&mut writer, (slot, buffer), policy, &record(1, 1, 600)), Err(Full));
         }
     }
 }

@@ -19,21 +19,22 @@ use dif::{
 use super::{
     code::{AggStep, DifoId, EcbCode, Loaded, Step},
     env::FireEnv,
-    state::{EnvState, Group, OutState, Reaction, Shared, SlotState},
+    state::{Group, OutState, Reaction, SessionCore, SlotState, SlotView},
 };
 use crate::{
     arena::{
         activity::Activity,
-        agg::{AggTable, AggTarget},
+        agg::AggTarget,
+        config::BufPolicy,
         header::{DropKind, STARTING},
-        ring::tag,
-        spec::{End, SpecBuffer, Specs},
+        ring::{RingWriter, tag},
+        spec::{End, SpecBuffer},
     },
     clock::Clock,
     context::FireContext,
     ecb::RECORD_HEADER,
     ids::Epid,
-    num::{cut, join, low32, u64_of, us, us64},
+    num::{cut, join, low32, u64_of, us},
 };
 
 /// The epid of [`ErrorRecord`]s; the consumer gives it to no ECB.
@@ -72,20 +73,16 @@ impl ErrorRecord {
         })
     }
 
-    fn to_words(self, timestamp: u64) -> [u64; 5] {
-        [
-            tag(ERROR_EPID, 40),
-            timestamp,
-            join(self.action, self.epid.0),
-            join(self.kind, self.offset),
-            self.value,
-        ]
+    /// The record's head and body.
+    fn to_words(self, timestamp: u64) -> ([u64; 2], [u64; 3]) {
+        let body = [join(self.action, self.epid.0), join(self.kind, self.offset), self.value];
+        ([tag(ERROR_EPID, 40), timestamp], body)
     }
 }
 
 /// One probe in one session.
 pub(crate) struct Probe<'a> {
-    pub(crate) shared: Shared<'a>,
+    pub(crate) core: &'a SessionCore,
     pub(crate) program: &'a Loaded,
     pub(crate) group: &'a Group,
     /// The session's ERROR clauses on this machine.
@@ -96,89 +93,48 @@ impl Probe<'_> {
     /// Fires. The clock is read after the slot has said that it is in a fire, so that the consumer
     /// never hands out a younger record before this fire's.
     #[inline]
-    pub(crate) fn fire<C: FireContext, K: Clock>(&self, state: &mut SlotState, ctx: &C, clock: &K) {
-        let (slot, header) = (self.shared.slot, self.shared.header);
-        let consumer = self.shared.number == 0;
+    pub(crate) fn fire<C: FireContext, K: Clock>(
+        &self,
+        state: &mut SlotState<'_>,
+        ctx: &C,
+        clock: &K,
+    ) {
+        let SlotState { view, env, out, reaction } = state;
+        let view = &*view;
+        let slot = view.slot;
         slot.in_fire.swap(STARTING, SeqCst);
         let now = clock.now();
         slot.in_fire.store(now, Release);
-        state.begin();
-        for (ecb, epid) in &self.group.ecbs {
-            if !Activity::load(&header.activity).may_fire(consumer) {
+        env.begin();
+        let Self { core, program, group, .. } = *self;
+        let env = FireEnv {
+            core,
+            view,
+            program,
+            group,
+            ctx,
+            state: env,
+            now,
+            epid: Epid(0),
+            error: None,
+        };
+        let mut ecb = Ecb { env, out, reaction, speculation: 0 };
+        for (number, epid) in &group.ecbs {
+            if !Activity::load(&view.header.activity).may_fire(view.number == 0) {
                 break;
             }
-            if let Some(code) = self.program.ecbs.get(us(*ecb)) {
-                self.run(code, *epid, state, ctx, now);
+            let Some(code) = program.ecbs.get(us(*number)) else { continue };
+            ecb.env.epid = *epid;
+            ecb.speculation = 0;
+            if let Err(error) = ecb.run(code) {
+                ecb.fault(error, self.errors);
             }
-            if state.env.strtok == 0 {
-                state.env.top = 0;
+            if ecb.env.state.strtok == 0 {
+                ecb.env.state.top = 0;
             }
         }
         slot.fires.store(slot.fires.load(Relaxed).wrapping_add(1), Relaxed);
         slot.in_fire.store(0, Release);
-    }
-
-    /// Runs one ECB and, if it faults, the ERROR clauses.
-    #[inline]
-    fn run<C: FireContext>(
-        &self,
-        code: &EcbCode,
-        epid: Epid,
-        state: &mut SlotState,
-        ctx: &C,
-        now: u64,
-    ) {
-        let outcome = {
-            let SlotState { env, out, reaction } = state;
-            let mut ecb = self.ecb(self.group, env, out, reaction, ctx, (now, epid, None));
-            ecb.run(code)
-        };
-        if let Err(error) = outcome {
-            self.fault(error, state, ctx, now);
-        }
-    }
-
-    /// Counts a fault, tells the consumer, fires ERROR.
-    #[cold]
-    fn fault<C: FireContext>(&self, error: ErrorRecord, state: &mut SlotState, ctx: &C, now: u64) {
-        let slot = self.shared.slot;
-        slot.count(DropKind::Error);
-        let mut bytes = [0_u8; ErrorRecord::SIZE];
-        for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(error.to_words(now)) {
-            *to = word.to_le_bytes();
-        }
-        push(&self.shared, &mut state.out, Source::Given(&bytes));
-        let args = [
-            0,
-            u64::from(error.epid.0),
-            u64::from(error.action),
-            u64::from(error.offset),
-            u64::from(error.kind),
-            error.value,
-        ];
-        for (ecb, epid) in &self.errors.ecbs {
-            let Some(code) = self.program.ecbs.get(us(*ecb)) else { continue };
-            let SlotState { env, out, reaction } = &mut *state;
-            let about = (now, *epid, Some(args));
-            if self.ecb(self.errors, env, out, reaction, ctx, about).run(code).is_err() {
-                slot.count(DropKind::DoubleError);
-            }
-        }
-    }
-
-    #[inline]
-    fn ecb<'e, C: FireContext>(
-        &'e self,
-        group: &'e Group,
-        env: &'e mut EnvState,
-        out: &'e mut OutState,
-        reaction: &'e mut Reaction,
-        ctx: &'e C,
-        (now, epid, error): (u64, Epid, Option<[u64; 6]>),
-    ) -> Ecb<'e, C> {
-        let (shared, program) = (&self.shared, self.program);
-        let env = FireEnv { shared, program, group, ctx, state: env, now, epid, error };
-        Ecb { env, out, reaction, speculation: 0 }
     }
 }
 
@@ -199,7 +155,40 @@ enum Flow {
     Skip,
 }
 
-impl<C: FireContext> Ecb<'_, C> {
+impl<'e, C: FireContext> Ecb<'e, C> {
+    /// Counts a fault, tells the consumer, fires the ERROR clauses.
+    #[cold]
+    #[inline(never)]
+    fn fault(&mut self, error: ErrorRecord, errors: &'e Group) {
+        let view = self.env.view;
+        view.slot.count(DropKind::Error);
+        let (head, body) = error.to_words(self.env.now);
+        let mut bytes = [0_u8; ErrorRecord::SIZE - 16];
+        for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(body) {
+            *to = word.to_le_bytes();
+        }
+        push(view, &mut self.out.ring, head, &bytes);
+        let args = [
+            0,
+            u64::from(error.epid.0),
+            u64::from(error.action),
+            u64::from(error.offset),
+            u64::from(error.kind),
+            error.value,
+        ];
+        let FireEnv { core, program, ctx, now, .. } = self.env;
+        for (number, epid) in &errors.ecbs {
+            let Some(code) = program.ecbs.get(us(*number)) else { continue };
+            let state = &mut *self.env.state;
+            let (epid, error) = (*epid, Some(&args));
+            let env = FireEnv { core, view, program, group: errors, ctx, state, now, epid, error };
+            let (out, reaction) = (&mut *self.out, &mut *self.reaction);
+            if (Ecb { env, out, reaction, speculation: 0 }).run(code).is_err() {
+                view.slot.count(DropKind::DoubleError);
+            }
+        }
+    }
+
     #[inline]
     fn run(&mut self, code: &EcbCode) -> Result<(), ErrorRecord> {
         if let Some(predicate) = code.predicate {
@@ -293,7 +282,7 @@ impl<C: FireContext> Ecb<'_, C> {
 
     /// Whoever calls `exit()` first stops all machines; the status is the last one's.
     fn exit(&self, status: i32) {
-        let header = self.env.shared.header;
+        let header = self.env.view.header;
         header.exit_status.store(status, Release);
         if !Activity::step(&header.activity, Activity::Active, Activity::Draining) {
             Activity::step(&header.activity, Activity::Warmup, Activity::Draining);
@@ -302,9 +291,8 @@ impl<C: FireContext> Ecb<'_, C> {
 
     fn speculate(&mut self, difo: DifoId) -> Result<Flow, DifFault> {
         let id = self.eval(difo)?;
-        let shared = self.env.shared;
-        let specs = Specs::new(shared.mem, &shared.core.layout);
-        if id == 0 || !specs.is_some_and(|specs| specs.begin(id, shared.number)) {
+        let view = self.env.view;
+        if id == 0 || !view.specs.begin(id, view.number) {
             return Ok(Flow::Skip);
         }
         self.speculation = id;
@@ -312,35 +300,33 @@ impl<C: FireContext> Ecb<'_, C> {
     }
 
     fn end_speculation(&mut self, id: u64, commit: bool) {
-        let shared = self.env.shared;
-        let layout = &shared.core.layout;
-        let Some(specs) = Specs::new(shared.mem, layout) else { return };
-        if specs.end(id, shared.number, commit) != End::Own {
+        let view = self.env.view;
+        if view.specs.end(id, view.number, commit) != End::Own {
             return;
         }
-        if let Some(buffer) = SpecBuffer::new(shared.mem, layout, shared.slot_at, id) {
+        let layout = &self.env.core.layout;
+        if let Some(buffer) = SpecBuffer::new(view.mem, layout, view.slot_at, id) {
             if commit {
                 self.commit(&buffer);
             }
             buffer.clear();
         }
-        specs.release(id);
+        view.specs.release(id);
     }
 
     /// Copies a speculation's records to the principal buffer; they count from now on, so that
     /// the order of the slot's records stays that of time.
     fn commit(&mut self, buffer: &SpecBuffer<'_>) {
-        let mut record = core::mem::take(&mut self.out.record);
         let mut at = 0;
-        while let Some(len) = buffer.get(at, &mut record) {
-            if let Some(time) = record.get_mut(8..16) {
-                time.copy_from_slice(&self.env.now.to_le_bytes());
+        while let Some(len) = buffer.get(at, &mut self.out.record) {
+            let bytes = self.out.record.get(..len).unwrap_or_default();
+            if let Some((head, body)) = bytes.split_first_chunk() {
+                let head = [u64::from_le_bytes(*head), self.env.now];
+                let body = body.get(8..).unwrap_or_default();
+                push(self.env.view, &mut self.out.ring, head, body);
             }
-            let bytes = record.get(..len).unwrap_or_default();
-            push(self.env.shared, self.out, Source::Given(bytes));
             at += len;
         }
-        self.out.record = record;
     }
 
     fn react(&mut self, kind: u16, difo: Option<DifoId>) -> Result<(), DifFault> {
@@ -358,21 +344,28 @@ impl<C: FireContext> Ecb<'_, C> {
         Ok(())
     }
 
-    /// Writes the header and puts the record where it belongs.
+    /// Puts the record where it belongs.
     #[inline]
     fn publish(&mut self, size: u32) {
-        self.put(0, &tag(self.env.epid, size).to_le_bytes());
-        self.put(8, &self.env.now.to_le_bytes());
-        let shared = self.env.shared;
+        let head = [tag(self.env.epid, size), self.env.now];
         if self.speculation == 0 {
-            push(shared, self.out, Source::Made(us(size)));
-            return;
+            let body = self.out.record.get(us(RECORD_HEADER)..us(size)).unwrap_or_default();
+            push(self.env.view, &mut self.out.ring, head, body);
+        } else {
+            self.keep_aside(head, size);
         }
-        let layout = &shared.core.layout;
-        let buffer = SpecBuffer::new(shared.mem, layout, shared.slot_at, self.speculation);
+    }
+
+    /// Puts the record into the speculation's buffer.
+    #[cold]
+    fn keep_aside(&mut self, head: [u64; 2], size: u32) {
+        self.put(0, &head[0].to_le_bytes());
+        self.put(8, &head[1].to_le_bytes());
+        let (view, layout) = (self.env.view, &self.env.core.layout);
+        let buffer = SpecBuffer::new(view.mem, layout, view.slot_at, self.speculation);
         let record = self.out.record.get(..us(size)).unwrap_or_default();
         if buffer.is_none_or(|buffer| buffer.push(record).is_err()) {
-            shared.slot.count(DropKind::Spec);
+            view.slot.count(DropKind::Spec);
         }
     }
 
@@ -391,14 +384,13 @@ impl<C: FireContext> Ecb<'_, C> {
             Some(difo) => self.eval(difo)?,
             None => 1,
         };
-        let shared = self.env.shared;
-        let which = shared.slot.agg_active.load(Acquire) & 1;
-        let layout = &shared.core.layout;
-        let table = AggTable::new(shared.mem, layout, shared.slot_at, shared.slot, which);
+        let view = self.env.view;
+        let [first, second] = &view.aggs;
+        let table = if view.slot.agg_active.load(Acquire) & 1 == 0 { first } else { second };
         let target = AggTarget { varid, func: agg.func, values: agg.values, epid: self.env.epid };
         let (key, hash) = self.out.key.finish(0);
-        if table.is_none_or(|table| table.feed(&target, key, hash, value, weight).is_err()) {
-            shared.slot.count(DropKind::Aggregation);
+        if table.feed(&target, key, hash, value, weight).is_err() {
+            view.slot.count(DropKind::Aggregation);
         }
         Ok(())
     }
@@ -505,29 +497,12 @@ fn immstack<C: FireContext>(ctx: &C, frames: u32, place: &mut [u8]) -> usize {
     at
 }
 
-/// Which bytes are pushed.
-enum Source<'a> {
-    /// The first bytes of the record buffer.
-    Made(usize),
-    /// These.
-    Given(&'a [u8]),
-}
-
 #[inline]
-fn push(shared: &Shared<'_>, out: &mut OutState, source: Source<'_>) {
-    let area = shared.core.layout.slot.buffer;
-    let OutState { record, ring, .. } = out;
-    let bytes = match source {
-        Source::Made(len) => record.get(..len).unwrap_or_default(),
-        Source::Given(bytes) => bytes,
-    };
-    let buffer = shared.mem.words(us64(shared.slot_at + area.offset), us64(area.len));
-    let policy = shared.core.layout.config().bufpolicy;
-    let done = buffer.is_some_and(|words| ring.push(shared.slot, words, policy, bytes).is_ok());
-    if !done {
-        shared.slot.count(DropKind::Principal);
-        if policy == crate::arena::config::BufPolicy::Fill {
-            shared.slot.count(DropKind::Filled);
+fn push(view: &SlotView<'_>, ring: &mut RingWriter, head: [u64; 2], body: &[u8]) {
+    if ring.push(view.slot, view.ring, view.policy, head, body).is_err() {
+        view.slot.count(DropKind::Principal);
+        if view.policy == BufPolicy::Fill {
+            view.slot.count(DropKind::Filled);
         }
     }
 }

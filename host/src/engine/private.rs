@@ -75,12 +75,6 @@ impl Guards {
     }
 }
 
-impl SlotGuard<'_> {
-    pub(crate) const fn index(&self) -> usize {
-        self.index
-    }
-}
-
 impl Drop for SlotGuard<'_> {
     #[inline]
     fn drop(&mut self) {
@@ -98,8 +92,9 @@ pub(crate) struct PerSlot<T> {
 unsafe impl<T: Send> Sync for PerSlot<T> {}
 
 impl<T> PerSlot<T> {
-    pub(crate) fn new(slots: usize, make: impl FnMut(usize) -> T) -> Self {
-        Self { cells: (0..slots).map(make).map(UnsafeCell::new).collect() }
+    /// The values of slots 0, 1, …; slots beyond have none.
+    pub(crate) fn new(values: Vec<T>) -> Self {
+        Self { cells: values.into_iter().map(UnsafeCell::new).collect() }
     }
 
     /// The slot's own. Guards and cells must be of one engine: an engine makes both and hands out

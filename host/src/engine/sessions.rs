@@ -19,14 +19,14 @@ use super::{
     demand::Demand,
     fire::Probe,
     private::{Guards, PerSlot, SlotGuard},
-    state::{Group, Names, Places, Reaction, SessionCore, Shared, SlotState},
+    state::{Group, Names, Places, Reaction, SessionCore, SlotState, SlotView},
 };
 use crate::{
     arena::map::{ArenaError, ArenaMap},
     clock::{Clock, Monotonic},
     context::FireContext,
     ids::{Enabling, LocalSlot, MachineId, ProbeId, SlotId},
-    num::{u32_of, us, us64},
+    num::{u32_of, us},
 };
 
 /// Names a session in its engine.
@@ -98,9 +98,10 @@ impl ProbeNames for NoNames {
 /// An open session.
 #[derive(Debug)]
 struct Session {
-    arena: ArenaMap,
     core: SessionCore,
-    private: PerSlot<SlotState>,
+    /// Looks into `arena`, and so goes before it.
+    private: PerSlot<SlotState<'static>>,
+    _arena: ArenaMap,
 }
 
 /// A session with what it has loaded and enabled.
@@ -229,20 +230,28 @@ impl<K: Clock> Engine<K> {
             layout: arena.layout().clone(),
             places: Places::new(arena.layout()),
             machine,
-            slot_base: base.0,
             vmname,
         };
         let count = us(slots).min(self.guards.len());
-        let private = PerSlot::new(count, |local| {
-            let number = base.0 + u32_of(local);
+        // SAFETY: the views made of it live in the session, beside the mapping and dropped before
+        // it; a fire borrows them from the session only for as long as it lasts.
+        let mem = unsafe { arena.mem().extend::<'static>() };
+        let mut states = Vec::with_capacity(count);
+        for number in (base.0..).take(count) {
+            let view = SlotView::new(mem, arena.layout(), number).ok_or(EngineError::Slots {
+                base: base.0,
+                slots,
+                have,
+            })?;
             let seed = (self.clock.now() ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            SlotState::new(arena.layout(), arena.slot(number), seed)
-        });
+            states.push(SlotState::new(arena.layout(), view, seed));
+        }
+        let private = PerSlot::new(states);
         let mut control = self.control();
         control.next += 1;
         let id = SessionId(control.next);
         let open = Open {
-            session: Arc::new(Session { arena, core, private }),
+            session: Arc::new(Session { core, private, _arena: arena }),
             program: None,
             groups: BTreeMap::new(),
             errors: Arc::default(),
@@ -436,31 +445,18 @@ impl Entry {
         ctx: &C,
         clock: &K,
     ) -> Reaction {
-        let local = guard.index();
-        let core = &self.session.core;
         let Some(state) = self.session.private.get(guard) else { return Reaction::Nothing };
-        let number = core.slot_base + u32_of(local);
-        let Some(shared) = self.session.shared(number) else { return Reaction::Nothing };
-        let probe =
-            Probe { shared, program: &self.program, group: &self.group, errors: &self.errors };
+        let probe = Probe {
+            core: &self.session.core,
+            program: &self.program,
+            group: &self.group,
+            errors: &self.errors,
+        };
         probe.fire(state, ctx, clock);
-        core::mem::take(&mut state.reaction)
-    }
-}
-
-impl Session {
-    #[inline]
-    fn shared(&self, number: u32) -> Option<Shared<'_>> {
-        let mem = self.arena.mem();
-        let slot_at = self.core.layout.slot_offset(number)?;
-        Some(Shared {
-            core: &self.core,
-            mem,
-            header: mem.get(0)?,
-            slot: mem.get(us64(slot_at))?,
-            slot_at,
-            number,
-        })
+        match state.reaction {
+            Reaction::Nothing => Reaction::Nothing,
+            _ => core::mem::take(&mut state.reaction),
+        }
     }
 }
 

@@ -1,17 +1,21 @@
 //! What a slot keeps in private memory, and what a session is made of as the firing path sees it.
 
 use alloc::{boxed::Box, vec, vec::Vec};
+use core::sync::atomic::AtomicU64;
 
 use dif::{env::Scope, number::var};
 
 use crate::{
     arena::{
-        config::{MAX_STRSIZE, VarKind, VarSpec},
+        agg::AggTable,
+        config::{BufPolicy, MAX_STRSIZE, VarKind, VarSpec},
+        dynvar::DynVars,
         header::{Header, SlotHeader},
         key::KeyBuf,
         layout::Layout,
         mem::Mem,
         ring::RingWriter,
+        spec::Specs,
     },
     ecb::MAX_RECORD,
     ids::{Epid, MachineId},
@@ -109,26 +113,50 @@ pub(crate) struct SessionCore {
     pub(crate) layout: Layout,
     pub(crate) places: Places,
     pub(crate) machine: MachineId,
-    /// The slot of the engine's slot 0.
-    pub(crate) slot_base: u32,
     /// With its NUL.
     pub(crate) vmname: Box<[u8]>,
 }
 
-/// A session's memory as one slot sees it.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared<'a> {
-    pub(crate) core: &'a SessionCore,
-    pub(crate) mem: Mem<'a>,
-    pub(crate) header: &'a Header,
-    pub(crate) slot: &'a SlotHeader,
+/// A session's memory as one slot sees it, resolved once.
+#[derive(Debug)]
+pub(crate) struct SlotView<'m> {
+    pub(crate) mem: Mem<'m>,
+    pub(crate) header: &'m Header,
+    pub(crate) slot: &'m SlotHeader,
     /// The slot's offset in the arena.
     pub(crate) slot_at: u64,
-    /// The slot's number in the session.
+    /// The slot's number in the session; 0 is the consumer's.
     pub(crate) number: u32,
+    pub(crate) ring: &'m [AtomicU64],
+    pub(crate) policy: BufPolicy,
+    pub(crate) aggs: [AggTable<'m>; 2],
+    pub(crate) dynvars: Option<DynVars<'m>>,
+    pub(crate) specs: Specs<'m>,
 }
 
-/// The five strings that name a probe, each with its NUL.
+impl<'m> SlotView<'m> {
+    /// `None` if there is no such slot.
+    pub(crate) fn new(mem: Mem<'m>, layout: &Layout, number: u32) -> Option<Self> {
+        let slot_at = layout.slot_offset(number)?;
+        let slot: &SlotHeader = mem.get(us64(slot_at))?;
+        let buffer = layout.slot.buffer;
+        let table = |which| AggTable::new(mem, layout, slot_at, slot, which);
+        Some(Self {
+            mem,
+            header: mem.get(0)?,
+            slot,
+            slot_at,
+            number,
+            ring: mem.words(us64(slot_at + buffer.offset), us64(buffer.len))?,
+            policy: layout.config().bufpolicy,
+            aggs: [table(0)?, table(1)?],
+            dynvars: DynVars::new(mem, &layout.dynvars),
+            specs: Specs::new(mem, layout)?,
+        })
+    }
+}
+
+/// The four strings that name a probe, each with its NUL.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     pub(crate) parts: [Box<[u8]>; 4],
@@ -186,17 +214,19 @@ pub(crate) struct OutState {
 
 /// A slot's private memory in one session. Big buffers are zero pages until they are used.
 #[derive(Debug)]
-pub(crate) struct SlotState {
+pub(crate) struct SlotState<'m> {
+    pub(crate) view: SlotView<'m>,
     pub(crate) env: EnvState,
     pub(crate) out: OutState,
     pub(crate) reaction: Reaction,
 }
 
-impl SlotState {
-    pub(crate) fn new(layout: &Layout, slot: Option<&SlotHeader>, seed: u64) -> Self {
+impl<'m> SlotState<'m> {
+    pub(crate) fn new(layout: &Layout, view: SlotView<'m>, seed: u64) -> Self {
         let bytes = |len: usize| vec![0_u8; len].into_boxed_slice();
-        let ring = us64(layout.slot.buffer.len);
+        let ring = RingWriter::resume(view.slot, view.ring.len() * 8);
         Self {
+            view,
             env: EnvState {
                 scratch: bytes(SCRATCH),
                 top: 0,
@@ -212,18 +242,22 @@ impl SlotState {
                 record: bytes(us(MAX_RECORD)),
                 key: KeyBuf::new(crate::arena::agg::MAX_KEY_WORDS),
                 part: bytes(us(MAX_STRSIZE)),
-                ring: slot.map_or_else(RingWriter::default, |it| RingWriter::resume(it, ring)),
+                ring,
             },
             reaction: Reaction::Nothing,
         }
     }
+}
 
+impl EnvState {
     /// Clause-locals, scratch and the state of `strtok()` begin anew with each firing.
     #[inline]
     pub(crate) fn begin(&mut self) {
-        self.env.locals.fill(0);
-        self.env.top = 0;
-        self.env.strtok = 0;
-        self.env.has_execname = false;
+        if !self.locals.is_empty() {
+            self.locals.fill(0);
+        }
+        self.top = 0;
+        self.strtok = 0;
+        self.has_execname = false;
     }
 }
