@@ -199,3 +199,46 @@ proptest! {
         let _ = outcome("x.d", format!("{head} typed:::go {{ {text} }}").as_bytes());
     }
 }
+
+/// Trees as deep as the parser makes them, and inlines within inlines, fit an ordinary stack.
+#[test]
+fn deep_programs_do_not_overflow_the_stack() {
+    let deep = |open: &str, inner: &str, close: &str| {
+        format!("{}{inner}{}", open.repeat(380), close.repeat(380))
+    };
+    let mut chain = String::from("inline int i0 = arg0;\n");
+    for at in 1..60 {
+        let value = deep("!", &format!("i{}", at - 1), "");
+        chain.push_str(&format!("inline int i{at} = {value};\n"));
+    }
+    let mut nested = String::from("struct s0 { int x; };\n");
+    for at in 1..500 {
+        nested.push_str(&format!("struct s{at} {{ struct s{} m; }};\n", at - 1));
+    }
+    for text in [
+        format!("plain:::go {{ trace({}); }}", deep("!", "arg0", "")),
+        format!("plain:::go {{ trace({}); }}", deep("- ", "arg0", "")),
+        format!("plain:::go {{ trace({}); }}", deep("(1 + ", "arg0", ")")),
+        format!("plain:::go {{ trace({}); }}", deep("", "arg0", " + 1")),
+        format!("plain:::go {{ trace({}); }}", deep("(arg0 && ", "arg1", ")")),
+        format!("plain:::go {{ trace({}); }}", deep("arg0 ? 1 : ", "arg1", "")),
+        format!("plain:::go {{ {} }}", deep("if (arg0) { ", "trace(1);", " }")),
+        format!("plain:::go {{ {} x = 1; }}", deep("if (arg0) x = 2; else ", "x = 3;", "")),
+        format!("plain:::go {{ {}; }}", deep("x = ", "1", "")),
+        format!("plain:::go {{ trace({}); }}", deep("strlen(", "execname", ")")),
+        format!("int {}p; plain:::go {{ trace(sizeof (p)); }}", "*".repeat(380)),
+        format!("int p{}; plain:::go {{ trace(1); }}", "[1]".repeat(380)),
+        format!("{} int x; {} plain:::go {{ }}", "struct { ".repeat(190), "} m; ".repeat(190)),
+        format!("{chain} plain:::go {{ trace(i59); }}"),
+        format!("{nested} plain:::go {{ trace(sizeof (struct s499)); }}"),
+    ] {
+        if let Err((tag, message)) = outcome("x.d", text.as_bytes()) {
+            let expected = ["D_NOREG", "D_DECL_SCOPE", "D_SYNTAX", "D_PROTO_ARG", "D_UNKNOWN"];
+            assert!(
+                expected.contains(&tag.as_str()),
+                "{tag}\n{}",
+                &message[..message.len().min(300)]
+            );
+        }
+    }
+}
