@@ -15,10 +15,19 @@ use crate::nested::{SecondDimension, Wanted};
 use crate::parts::Parts;
 
 /// Memory addressed by the guest physical addresses (as [`Hpa`]) of the guest behind `nested`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Behind<'a, M: ?Sized, N> {
     memory: &'a M,
     nested: N,
+}
+
+// By hand: deriving would ask the memory, which is only borrowed, to be `Copy`.
+impl<M: ?Sized, N: Copy> Copy for Behind<'_, M, N> {}
+
+impl<M: ?Sized, N: Copy> Clone for Behind<'_, M, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
 impl<'a, M: PhysMemory + ?Sized, N: SecondDimension> Behind<'a, M, N> {

@@ -190,6 +190,16 @@ pub struct Walker<'a, M: ?Sized, N: ?Sized> {
     nested: &'a N,
 }
 
+// By hand: deriving would ask what is only borrowed to be `Copy`.
+impl<M: ?Sized, N: ?Sized> Copy for Walker<'_, M, N> {}
+
+impl<M: ?Sized, N: ?Sized> Clone for Walker<'_, M, N> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
 impl<'a, M: ?Sized, N: ?Sized> Walker<'a, M, N> {
     /// A walker over `nested`, over `memory`.
     #[inline]

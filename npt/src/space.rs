@@ -21,13 +21,23 @@ const STRING_PIECE: usize = 64;
 ///
 /// # Context
 /// Firing path: no allocation, no blocking; time is bounded by the length asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct AddressSpace<'a, M: ?Sized, N = Direct, C = NoCache> {
     memory: &'a M,
     paging: GuestPaging,
     nested: N,
     user: bool,
     cache: C,
+}
+
+// By hand: deriving would ask the memory, which is only borrowed, to be `Copy`.
+impl<M: ?Sized, N: Copy, C: Copy> Copy for AddressSpace<'_, M, N, C> {}
+
+impl<M: ?Sized, N: Copy, C: Copy> Clone for AddressSpace<'_, M, N, C> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
 /// What [`AddressSpace::read_c_string`] found.
