@@ -8,7 +8,7 @@ use crate::{
     compiled::ValueKind,
     error::ErrorTag,
     sema::{
-        node::{Access, Place, VarRef},
+        node::{Place, VarRef},
         registry::Shape,
     },
     source::Span,
@@ -282,9 +282,10 @@ impl Cx<'_, '_> {
                 Type::Int(_) | Type::Enum(_) | Type::Float { .. } => {
                     Kind::Object { addr: addr.into(), user }
                 }
-                // A string variable's address is that of its text.
                 Type::String => {
-                    Kind::Load(Place::Memory(addr.into(), Access { size: 8, signed: false, user }))
+                    let message = "a string in memory: D strings are variables and translators' \
+                                   members only; use stringof((char *)…)";
+                    return fail(ErrorTag::Unsupported, span, message);
                 }
                 _ => {
                     let message = format!("a value of incomplete type {}", self.words(ty));

@@ -80,6 +80,8 @@ pub(crate) struct Cx<'c, 'w> {
     pub(crate) args: (ProbeDesc, Option<ArgTypes>),
     /// How many expressions may still be checked for this description.
     budget: u32,
+    /// How deep in expressions the check is, inlines' values included.
+    nesting: u32,
     /// Inlines' parameters and translators' inputs, innermost last.
     bindings: Vec<(String, Node)>,
     depth: u32,
@@ -92,6 +94,9 @@ pub(crate) struct Cx<'c, 'w> {
 
 /// Inlines may use inlines, and translators translators, this deep.
 const MAX_INLINE_DEPTH: u32 = 16;
+/// Expressions are nested at most so deep, inlines included: checks and code generation recurse. The
+/// parser's own limit is [`ast::MAX_DEPTH`].
+const MAX_NESTING: u32 = 600;
 /// A clause has at most so many expressions, inlines counted as often as they are used.
 const MAX_EXPRESSIONS: u32 = 1_000_000;
 
@@ -105,6 +110,7 @@ impl<'c, 'w> Cx<'c, 'w> {
             variables: HashMap::new(),
             args: (ProbeDesc::default(), None),
             budget: MAX_EXPRESSIONS,
+            nesting: 0,
             bindings: Vec::new(),
             depth: 0,
             classic: false,
@@ -127,6 +133,18 @@ impl<'c, 'w> Cx<'c, 'w> {
             return fail(ErrorTag::Unknown, span, "the clause is too large once inlines are in it");
         };
         self.budget = left;
+        if self.nesting == MAX_NESTING {
+            let message = "the expression is nested too deeply once inlines are in it";
+            return fail(ErrorTag::Unknown, span, message);
+        }
+        self.nesting += 1;
+        let checked = self.expr_kind(expr);
+        self.nesting -= 1;
+        checked
+    }
+
+    fn expr_kind(&mut self, expr: &Expr) -> Checked<Node> {
+        let span = expr.span;
         match &expr.kind {
             ExprKind::Int(literal) => Ok(int_literal(*literal, span)),
             ExprKind::Str(bytes) => Ok(Node::new(TypeId::STRING, Kind::Str(bytes.clone()), span)),

@@ -1,0 +1,1 @@
+BEGIN { trace(((psinfo_t *)arg0)->pr_fname); }
