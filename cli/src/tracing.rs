@@ -202,6 +202,9 @@ fn trace(
     if invocation.disassemble {
         disassemble(&session);
     }
+    if invocation.verbose {
+        complain("-v: stability attributes are not reported yet");
+    }
     if invocation.mode == Mode::Compile {
         return Ok(0);
     }

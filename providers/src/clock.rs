@@ -126,7 +126,7 @@ impl Drop for Clocks {
 fn pin(cpu: u32) {
     let mut set = CpuSet::new();
     if usize::try_from(cpu).is_ok_and(|cpu| set.set(cpu).is_ok()) {
-        drop(sched_setaffinity(Pid::from_raw(0), &set));
+        let _ = sched_setaffinity(Pid::from_raw(0), &set);
     }
 }
 

@@ -70,11 +70,11 @@ impl Signatures {
         let mut all = Self::default();
         let is_image = |blob: &&TypeBlob| matches!(blob.module.as_str(), "vmlinux" | "kernel");
         let usable = |blob: &&TypeBlob| blob.format == dlang::world::TypeFormat::Btf;
-        if let Some(image) = blobs.iter().filter(usable).find(is_image) {
-            if let Some(container) = Container::parse(&image.bytes, None) {
-                all.containers.insert(image.module.clone(), container);
-                all.base = Some(image.module.clone());
-            }
+        if let Some(image) = blobs.iter().filter(usable).find(is_image)
+            && let Some(container) = Container::parse(&image.bytes, None)
+        {
+            all.containers.insert(image.module.clone(), container);
+            all.base = Some(image.module.clone());
         }
         for blob in blobs.iter().filter(usable).filter(|blob| !is_image(blob)) {
             let container = Container::parse(&blob.bytes, all.base());

@@ -24,8 +24,6 @@ pub enum BufPolicy {
 pub struct Options {
     /// `quiet`: only what is traced is printed.
     pub quiet: bool,
-    /// `flowindent`: output is indented by function.
-    pub flowindent: bool,
     /// `destructive`: `-w`.
     pub destructive: bool,
     /// `bufsize`: bytes of a principal buffer.
@@ -82,7 +80,6 @@ impl Default for Options {
         let mebi = 1 << 20;
         Self {
             quiet: false,
-            flowindent: false,
             destructive: false,
             bufsize: 4 * mebi,
             bufpolicy: BufPolicy::Switch,
@@ -158,6 +155,7 @@ const UNSUPPORTED: &[&str] = &[
     "dtypes",
     "encoding",
     "evaltime",
+    "flowindent",
     "grabanon",
     "iregs",
     "jstackframes",
@@ -222,7 +220,6 @@ impl Options {
     fn set_dynamic(&mut self, name: &str, value: Option<&str>) -> Result<bool, OptionError> {
         match name {
             "quiet" => self.quiet = switch(value)?,
-            "flowindent" => self.flowindent = switch(value)?,
             "switchrate" => self.switchrate = rate(value)?,
             "aggrate" => self.aggrate = rate(value)?,
             "aggsortkey" => self.sort.by_key = switch(value)?,

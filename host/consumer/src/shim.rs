@@ -82,28 +82,24 @@ impl ShimLink {
                 (Reply::Refused { reason }, _) => return Err(LinkError::Refused(reason)),
                 (reply, fd) => match unasked(reply) {
                     Ok(event) => self.events.push_back(event),
-                    Err(reply) => return Ok((reply, fd)),
+                    Err(reply) => return Ok((*reply, fd)),
                 },
             }
         }
     }
 
+    /// Whether something arrives in time.
     fn readable(&self, wait: Duration) -> Result<bool, LinkError> {
-        let mut fds = [PollFd::new(self.connection.as_fd(), PollFlags::POLLIN)];
-        let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, timeout) {
-            Ok(ready) => Ok(ready > 0),
-            Err(nix::errno::Errno::EINTR) => Ok(true).and_then(|_: bool| self.readable_now()),
-            Err(errno) => Err(ControlError::System { what: "poll", errno }.into()),
-        }
-    }
-
-    /// Whether something is there right now.
-    fn readable_now(&self) -> Result<bool, LinkError> {
-        let mut fds = [PollFd::new(self.connection.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut fds, PollTimeout::ZERO) {
-            Ok(ready) => Ok(ready > 0),
-            Err(errno) => Err(ControlError::System { what: "poll", errno }.into()),
+        let deadline = Instant::now() + wait;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            let mut fds = [PollFd::new(self.connection.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, timeout) {
+                Ok(ready) => return Ok(ready > 0),
+                Err(nix::errno::Errno::EINTR) if !left.is_zero() => {}
+                Err(errno) => return Err(ControlError::System { what: "poll", errno }.into()),
+            }
         }
     }
 
@@ -122,13 +118,13 @@ impl ShimLink {
 }
 
 /// Sorts what the shim says unasked from answers.
-fn unasked(reply: Reply) -> Result<LinkEvent, Reply> {
+fn unasked(reply: Reply) -> Result<LinkEvent, Box<Reply>> {
     Ok(match reply {
         Reply::Enabled { sequence, failed } => LinkEvent::Enabled { sequence, failed },
         Reply::MachineUp(info) => LinkEvent::Up(Box::new(sanitized(info))),
         Reply::MachineDown { reason } => LinkEvent::Down(printable(&reason)),
         Reply::ProbesChanged { .. } => LinkEvent::ProbesChanged,
-        other => return Err(other),
+        other => return Err(Box::new(other)),
     })
 }
 
@@ -219,7 +215,7 @@ impl MachineLink for ShimLink {
 
     fn event(&mut self) -> Option<LinkEvent> {
         while self.events.is_empty() && !self.closed {
-            match self.readable_now() {
+            match self.readable(Duration::ZERO) {
                 Ok(false) => return None,
                 Ok(true) => {}
                 Err(_) => self.closed = true,
