@@ -113,6 +113,16 @@ impl FakeGuest {
         self.shim.memory().expect("attached by the constructor")
     }
 
+    /// Puts the page tables back as they were at the start.
+    ///
+    /// # Panics
+    /// Never: the tables lie in RAM.
+    pub fn rebuild_tables(&self) {
+        let ram = self.ram();
+        let cleared = ram.write(Hpa(CR3), &[0; 0x5000]).is_ok();
+        assert!(cleared && build_tables(ram).is_some(), "the tables lie in RAM");
+    }
+
     /// Writes into the data area and returns the kernel address.
     ///
     /// # Errors
