@@ -68,6 +68,10 @@ pub fn print(out: &mut Vec<u8>, context: &Context<'_>, datum: &Datum<'_>, place:
         ValueKind::Stack { .. } => stack::print(out, context, datum, None),
         ValueKind::Symbol => padded_symbol(out, &context.symbol_name(word(datum))),
         ValueKind::Module => padded_symbol(out, &context.module_name(word(datum))),
+        // What immstack() has resolved already; an ordinary string of a key has no newline.
+        ValueKind::String if place == Place::Key && datum.text().contains(&b'\n') => {
+            stack::lines(out, context, datum.text());
+        }
         ValueKind::String | ValueKind::CharArray => string(out, datum.text(), place),
         ValueKind::Integer { .. } | ValueKind::Pointer | ValueKind::Bytes => {
             match default_integer(datum.bytes) {
@@ -201,6 +205,13 @@ mod tests {
         assert_eq!(shown(ValueKind::String, b"sh\0", Place::Key), format!("  {:50}", "sh"));
         assert_eq!(shown(ValueKind::String, b"sh\0", Place::QuietRow), "sh");
         assert_eq!(shown(ValueKind::String, b"\0\0", Place::QuietRow), "");
+    }
+
+    /// A stack that was resolved when the probe fired looks like any stack, a frame a line.
+    #[test]
+    fn resolved_stacks_are_stacks() {
+        let printed = shown(ValueKind::String, b"a+0x1\nb+0x2\n\0\0", Place::Key);
+        assert_eq!(printed, "\n              a+0x1\n              b+0x2\n");
     }
 
     /// Bytes that are no text are dumped with offsets and a text column.

@@ -36,6 +36,16 @@ pub fn print(
     }
 }
 
+/// Prints a stack that is text already, a frame a line: what `immstack()` records.
+pub fn lines(out: &mut Vec<u8>, context: &Context<'_>, text: &[u8]) {
+    out.push(b'\n');
+    for frame in text.split(|&b| b == b'\n').filter(|frame| !frame.is_empty()) {
+        out.resize(out.len() + context.stack_indent, b' ');
+        out.extend_from_slice(frame);
+        out.push(b'\n');
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

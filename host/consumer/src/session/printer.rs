@@ -267,7 +267,9 @@ impl Printer {
                 for info in &statement.args {
                     let datum = record.datum(info).ok_or_else(|| record.short())?;
                     let raw = options.rawbytes && datum.kind == &ValueKind::Bytes;
-                    if *kind == StatementKind::TraceMem || raw {
+                    if *kind == StatementKind::Stack && datum.kind == &ValueKind::String {
+                        format::stack::lines(&mut out, &context, datum.text());
+                    } else if *kind == StatementKind::TraceMem || raw {
                         datum::dump(&mut out, datum.bytes);
                     } else {
                         datum::print(&mut out, &context, &datum, place);
