@@ -50,6 +50,8 @@ impl Watcher {
                     self.known.insert(name);
                     found.push(link);
                 }
+                // One that listens and says nothing is not asked again.
+                Err(LinkError::Timeout(_)) => drop(self.silent.insert(name, TRIES)),
                 Err(_) => drop(self.silent.insert(name, tried + 1)),
             }
         }

@@ -27,6 +27,10 @@ use crate::{
 /// How long a shim may take to answer. It answers from its own memory, so this is long.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How long it may take to say who it is. A session looks for machines while it runs, and one whose
+/// monitor is stopped shall not hold it up.
+const GREETING: Duration = Duration::from_secs(1);
+
 /// A connection to one VM's shim: at most one session.
 #[derive(Debug)]
 pub struct ShimLink {
@@ -46,7 +50,7 @@ impl ShimLink {
         let info = MachineInfo::default();
         let mut link = Self { connection, info, events: VecDeque::new(), closed: false };
         let hello = Request::Hello { version: PROTOCOL_VERSION };
-        match link.ask("hello", &hello, None)? {
+        match link.ask_within(GREETING, "hello", &hello, None)? {
             (Reply::Machine(info), _) => link.info = sanitized(info),
             _ => return Err(LinkError::Unexpected("hello")),
         }
@@ -71,8 +75,18 @@ impl ShimLink {
         request: &Request,
         fd: Option<BorrowedFd<'_>>,
     ) -> Result<(Reply, Option<OwnedFd>), LinkError> {
+        self.ask_within(ANSWER, what, request, fd)
+    }
+
+    fn ask_within(
+        &mut self,
+        patience: Duration,
+        what: &'static str,
+        request: &Request,
+        fd: Option<BorrowedFd<'_>>,
+    ) -> Result<(Reply, Option<OwnedFd>), LinkError> {
         self.connection.send(request, fd)?;
-        let deadline = Instant::now() + ANSWER;
+        let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || !self.readable(left)? {

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use dif::{
-    decode::VerifiedDifo,
+    decode::{Shape, VerifiedDifo},
     dof,
     env::Scope,
     number::{act, tf, var},
@@ -20,8 +20,8 @@ use crate::{
         config::{ArenaConfig, VarSpec},
         layout::Layout,
     },
-    ecb::{AggDesc, EcbError, EcbLayout, RecordDesc},
-    num::{u32_of, us},
+    ecb::{AggDesc, EcbError, EcbLayout, RECORD_HEADER, RecordDesc},
+    num::{low32, u32_of, us},
 };
 
 /// Why a program is not loaded.
@@ -90,7 +90,8 @@ pub(crate) enum Step {
 /// One aggregating action with its key.
 #[derive(Clone, Debug)]
 pub(crate) struct AggStep {
-    pub(crate) varid: DifoId,
+    /// The variable's id: a constant in what our compiler makes, else an expression.
+    pub(crate) varid: Result<u32, DifoId>,
     pub(crate) key: Vec<Step>,
     pub(crate) value: Option<DifoId>,
     pub(crate) weight: Option<DifoId>,
@@ -107,6 +108,14 @@ pub(crate) struct EcbCode {
     /// Bytes of the record, header included; 0: none.
     pub(crate) size: u32,
     pub(crate) demand: Demand,
+}
+
+impl EcbCode {
+    /// Whether it is an empty clause: it records that the probe fired, and nothing else.
+    #[inline]
+    pub(crate) fn is_bare(&self) -> bool {
+        self.predicate.is_none() && self.steps.is_empty() && self.size == RECORD_HEADER
+    }
 }
 
 /// A verified program, bound to an arena's layout.
@@ -244,13 +253,21 @@ impl Binder<'_> {
         }
         let key = agg.key.iter().filter_map(|part| self.step(desc, part)).collect();
         Ok(Step::Aggregate(Box::new(AggStep {
-            varid: difo_of(agg.varid).ok_or(wrong)?,
+            varid: self.constant(difo_of(agg.varid).ok_or(wrong)?),
             key,
             value: action.difo.map(|index| index.0),
             weight: agg.weight.and_then(difo_of),
             func,
             values: func.words(),
         })))
+    }
+
+    /// What an expression always returns, else the expression.
+    fn constant(&self, difo: DifoId) -> Result<u32, DifoId> {
+        match self.verified.difos.get(us(difo)).map(VerifiedDifo::shape) {
+            Some(Shape::Constant(value)) => Ok(low32(value)),
+            _ => Err(difo),
+        }
     }
 
     /// What fires must carry for this ECB.

@@ -26,7 +26,7 @@ use crate::{
         activity::Activity,
         agg::AggTarget,
         config::BufPolicy,
-        header::{DropKind, STARTING},
+        header::{DropKind, STARTING, SlotHeader},
         ring::{RingWriter, tag},
         spec::{End, SpecBuffer},
     },
@@ -34,7 +34,7 @@ use crate::{
     context::FireContext,
     ecb::RECORD_HEADER,
     ids::Epid,
-    num::{cut, join, low32, u64_of, us},
+    num::{cut, join, low16, low32, u64_of, us},
 };
 
 /// The epid of [`ErrorRecord`]s; the consumer gives it to no ECB.
@@ -107,6 +107,14 @@ impl Probe<'_> {
         slot.in_fire.store(now, Release);
         env.begin();
         let Self { core, program, group, .. } = *self;
+        if let ([(number, epid)], true) = (&*group.ecbs, view.may_fire()) {
+            let code = program.ecbs.get(us(*number));
+            if code.is_some_and(EcbCode::is_bare) {
+                push(view, &mut out.ring, [tag(*epid, RECORD_HEADER), now], &[]);
+                leave(slot);
+                return;
+            }
+        }
         let env = FireEnv {
             core,
             view,
@@ -120,7 +128,7 @@ impl Probe<'_> {
         };
         let mut ecb = Ecb { env, out, reaction, speculation: 0 };
         for (number, epid) in &group.ecbs {
-            if !Activity::load(&view.header.activity).may_fire(view.number == 0) {
+            if !view.may_fire() {
                 break;
             }
             let Some(code) = program.ecbs.get(us(*number)) else { continue };
@@ -133,9 +141,15 @@ impl Probe<'_> {
                 ecb.env.state.top = 0;
             }
         }
-        slot.fires.store(slot.fires.load(Relaxed).wrapping_add(1), Relaxed);
-        slot.in_fire.store(0, Release);
+        leave(slot);
     }
+}
+
+/// The slot's fire is over.
+#[inline]
+fn leave(slot: &SlotHeader) {
+    slot.fires.store(slot.fires.load(Relaxed).wrapping_add(1), Relaxed);
+    slot.in_fire.store(0, Release);
 }
 
 /// One ECB while it runs.
@@ -231,7 +245,7 @@ impl<'e, C: FireContext> Ecb<'e, C> {
             }
             Step::Value { difo, at, size } => {
                 let value = self.eval(*difo)?;
-                self.put(*at, value.to_le_bytes().get(..us(*size)).unwrap_or_default());
+                self.put_value(*at, *size, value);
             }
             Step::String { difo, at, size } => {
                 let addr = self.eval(*difo)?;
@@ -277,6 +291,18 @@ impl<'e, C: FireContext> Ecb<'e, C> {
         let start = us(at);
         if let Some(place) = self.out.record.get_mut(start..start + bytes.len()) {
             place.copy_from_slice(bytes);
+        }
+    }
+
+    /// Writes the low `size` bytes of a value; a store each for the sizes that occur.
+    #[inline]
+    fn put_value(&mut self, at: u32, size: u32, value: u64) {
+        let Some(place) = self.out.record.get_mut(us(at)..) else { return };
+        match size {
+            8 => store(place, value.to_le_bytes()),
+            4 => store(place, low32(value).to_le_bytes()),
+            2 => store(place, low16(value).to_le_bytes()),
+            _ => store(place, [value.to_le_bytes()[0]]),
         }
     }
 
@@ -371,7 +397,10 @@ impl<'e, C: FireContext> Ecb<'e, C> {
 
     #[inline]
     fn aggregate(&mut self, agg: &AggStep) -> Result<(), DifFault> {
-        let varid = low32(self.eval(agg.varid)?);
+        let varid = match agg.varid {
+            Ok(varid) => varid,
+            Err(difo) => low32(self.eval(difo)?),
+        };
         self.out.key.start(&[]);
         for part in &agg.key {
             self.key_part(part)?;
@@ -454,6 +483,13 @@ impl<'e, C: FireContext> Ecb<'e, C> {
     }
 }
 
+#[inline]
+fn store<const N: usize>(place: &mut [u8], bytes: [u8; N]) {
+    if let Some(place) = place.first_chunk_mut() {
+        *place = bytes;
+    }
+}
+
 /// A fault that happened when a DIFO's result was used, not inside it.
 fn unlocated(fault: Fault) -> DifFault {
     DifFault { fault, offset: 0 }
@@ -497,7 +533,8 @@ fn immstack<C: FireContext>(ctx: &C, frames: u32, place: &mut [u8]) -> usize {
     at
 }
 
-#[inline]
+/// Counts what does not fit. Part of its callers: a call would cost as much as a short record.
+#[inline(always)]
 fn push(view: &SlotView<'_>, ring: &mut RingWriter, head: [u64; 2], body: &[u8]) {
     if ring.push(view.slot, view.ring, view.policy, head, body).is_err() {
         view.slot.count(DropKind::Principal);

@@ -7,6 +7,7 @@ use dif::{env::Scope, number::var};
 
 use crate::{
     arena::{
+        activity::Activity,
         agg::AggTable,
         config::{BufPolicy, MAX_STRSIZE, VarKind, VarSpec},
         dynvar::DynVars,
@@ -135,6 +136,12 @@ pub(crate) struct SlotView<'m> {
 }
 
 impl<'m> SlotView<'m> {
+    /// Whether ECBs may run on this slot now.
+    #[inline]
+    pub(crate) fn may_fire(&self) -> bool {
+        Activity::load(&self.header.activity).may_fire(self.number == 0)
+    }
+
     /// `None` if there is no such slot.
     pub(crate) fn new(mem: Mem<'m>, layout: &Layout, number: u32) -> Option<Self> {
         let slot_at = layout.slot_offset(number)?;
