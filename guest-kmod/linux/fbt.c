@@ -43,25 +43,29 @@ static bool registered;
 static struct ht_watch *watches[WATCHES];
 static unsigned int nwatches;
 
-/* Functions our own firing path calls, or may: the unwinder and what it asks about addresses. */
+/* Functions our own firing path calls, or may: the unwinder and what it asks about addresses; and
+ * those by which ftrace changes the text, which would fire for each function that is changed. A
+ * star stands for any ending. */
 static const char *const never_names[] = {
-	"__is_insn_slot_addr", "__kernel_text_address", "__module_address",
-	"__module_text_address", "__orc_find", "__rcu_read_lock", "__rcu_read_unlock",
-	"__unwind_start", "bpf_ksym_find", "get_stack_info", "is_bpf_text_address",
-	"is_module_text_address", "kernel_text_address", "mod_find", "rcu_read_unlock_special",
-	"search_module_extables", "stack_access_ok", "unwind_get_return_address",
-	"unwind_get_return_address_ptr", "unwind_next_frame",
+	"__is_insn_slot_addr", "__kernel_text_address", "__module_address", "__module_text_address",
+	"__orc_find", "__rcu_read_lock", "__rcu_read_unlock", "__text_poke*", "__unwind_start",
+	"bpf_ksym_find", "do_sync_core", "get_stack_info", "in_gate_area_no_mm",
+	"is_bpf_text_address", "is_module_text_address", "kernel_text_address", "mod_find",
+	"orc_find", "poking_init", "rcu_read_unlock_special", "search_module_extables",
+	"stack_access_ok", "text_poke*", "unwind_*",
 };
 
 /* Functions whose end runs as another task, or never. */
 static const char *const never_return_names[] = { "__switch_to", "do_exit", "make_task_dead" };
 
+/* Whether a list has a name, or that of which it is the compiler's clone (`name.part.0`). */
 static bool listed(const char *name, const char *const *names, size_t count)
 {
 	while (count--) {
 		size_t len = strlen(names[count]);
 
-		/* A clone of the compiler's is `name.part.0` or the like. */
+		if (names[count][len - 1] == '*' && !strncmp(name, names[count], len - 1))
+			return true;
 		if (!strncmp(name, names[count], len) && (!name[len] || name[len] == '.'))
 			return true;
 	}
