@@ -76,11 +76,10 @@ fn carry_out(invocation: &Invocation) -> Result<i32, Failure> {
     let children = start_commands(invocation)?;
     compiler.target = children.first().map(Child::id).or_else(|| invocation.pids.first().copied());
     let scripts = Scripts::new(invocation, &compiler).map_err(|error| Failure(error.to_string()));
-    let result = scripts.and_then(|scripts| match invocation.mode {
+    scripts.and_then(|scripts| match invocation.mode {
         Mode::List => list_probes(invocation, &options, scripts),
         _ => trace(invocation, options, scripts, children),
-    });
-    result
+    })
 }
 
 /// Options that only concern compiling.

@@ -11,6 +11,7 @@
 //! `NAME.out` is standard output to the byte; without it, output is not looked at. A first line
 //! `/* args: … */` gives the script arguments. `HYPERTRACE_BLESS=1 cargo test -p cli --test
 //! golden` writes the `.out` files anew: look at the difference before you keep it.
+#![expect(clippy::unwrap_used, reason = "helpers of a test: a failure here is the test's")]
 
 use std::{
     fs,
