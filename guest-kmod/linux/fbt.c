@@ -32,6 +32,7 @@ struct function {
 	unsigned long ip;  /* as ftrace knows it */
 	u32 entry;         /* id of the entry probe; the return probe's is one more */
 	bool returns;
+	bool applied; /* what the text says */
 	struct ht_watch *watch;
 };
 
@@ -398,13 +399,39 @@ static int unregister(void)
 	return error;
 }
 
+/* QEMU's TCG may keep a translation made while another vCPU changed the instruction: of the
+ * breakpoint that stood there for a moment, which then traps for ever. Writing the same bytes once
+ * more, now that nobody changes them, drops such translations. */
+static void settle_text(void)
+{
+	void *(*poke)(void *addr, const void *bytes, size_t len) = (void *)ht_lookup("text_poke");
+	struct mutex *lock = (void *)ht_lookup("text_mutex");
+	u8 bytes[MCOUNT_INSN_SIZE];
+	u32 i;
+
+	for (i = 0; poke && lock && i < nfunctions; i++) {
+		struct function *function = &functions[i];
+		bool wanted = entry_wanted(function);
+
+		if (function->applied == wanted)
+			continue;
+		function->applied = wanted;
+		if (dead(function))
+			continue;
+		mutex_lock(lock);
+		memcpy(bytes, (void *)function->ip, sizeof(bytes));
+		poke((void *)function->ip, bytes, sizeof(bytes));
+		mutex_unlock(lock);
+	}
+}
+
 /* Makes the instrumentation what the probes say. An empty filter would mean every function, so
  * the last one's end takes the hook away. */
 int ht_fbt_commit(void)
 {
 	unsigned long *ips;
 	bool returns;
-	u32 count;
+	u32 count, i;
 	int error;
 
 	if (!dirty)
@@ -414,6 +441,13 @@ int ht_fbt_commit(void)
 	if (!ips)
 		return -ENOMEM;
 	if (!count) {
+		/* Taking the hook away waits for every task, which a stale translation may hold:
+		 * so all functions but one go first, and the text is settled. */
+		for (i = 0; i < nfunctions && !count; i++)
+			if (functions[i].applied && !dead(&functions[i]))
+				ips[count++] = functions[i].ip;
+		if (count && registered && !ftrace_set_filter_ips(&ops, ips, count, 0, 1))
+			settle_text();
 		vfree(ips);
 		return unregister();
 	}
@@ -425,6 +459,7 @@ int ht_fbt_commit(void)
 		error = register_ftrace_function(&ops);
 		registered = !error;
 	}
+	settle_text();
 	if (error)
 		pr_warn("hypertrace: %u functions cannot be instrumented: %d\n", count, error);
 	return error;
