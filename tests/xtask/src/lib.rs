@@ -1,6 +1,7 @@
 //! What the task runner does, as a library, so that end-to-end tests boot guests with the same code.
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod demo;
 pub mod deps;
 pub mod header;

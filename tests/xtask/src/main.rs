@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{demo, deps, header, kmod, test, vm};
+use xtask::{bench, demo, deps, header, kmod, test, vm};
 
 /// Task runner of HyperTrace.
 #[derive(Parser)]
@@ -18,6 +18,8 @@ struct Cli {
 /// What can be done.
 #[derive(Subcommand)]
 enum Task {
+    /// Measures fires, case by case, beside the classic engine and the goals.
+    Bench(bench::Args),
     /// Boots three guests and runs two scripts over them.
     Demo(demo::Args),
     /// Installs the Debian packages that building and testing need.
@@ -34,6 +36,7 @@ enum Task {
 
 fn main() -> Result<()> {
     match Cli::parse().task {
+        Task::Bench(args) => bench::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Deps(args) => deps::run(&args),
         Task::Header(args) => header::run(&args),

@@ -1,7 +1,6 @@
 //! Running other programs: their output is shown only when they fail.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -26,28 +25,4 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         bail!("`{shown}` failed ({}):\n{out}{err}", result.status);
     }
     Ok(out)
-}
-
-/// Runs a command with bytes on its standard input and returns its standard output.
-///
-/// # Errors
-/// As [`output`].
-pub(crate) fn filter(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
-    let shown = line(command);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start `{shown}`"))?;
-    let mut stdin = child.stdin.take().context("no standard input")?;
-    let bytes = input.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&bytes));
-    let result = child.wait_with_output()?;
-    let written = writer.join().map_err(|_| anyhow::anyhow!("the writing thread panicked"))?;
-    if !result.status.success() {
-        bail!("`{shown}` failed: {}", String::from_utf8_lossy(&result.stderr));
-    }
-    written.with_context(|| format!("writing to `{shown}`"))?;
-    Ok(result.stdout)
 }

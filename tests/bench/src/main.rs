@@ -1,0 +1,26 @@
+//! `bench CASE ROUNDS`: so many rounds of a case and nothing else, to be counted by callgrind.
+//! Without arguments it lists the cases: name, goal, and the classic engine's figure or `-`.
+//!
+//! The caller runs it twice with different numbers of rounds; the difference is free of start-up.
+#![forbid(unsafe_code)]
+
+use anyhow::{Context as _, Result};
+use bench::{CASES, Rig};
+
+fn main() -> Result<()> {
+    let mut words = std::env::args().skip(1);
+    let Some(name) = words.next() else {
+        for case in CASES {
+            let classic = case.classic.map_or_else(|| "-".to_owned(), |count| count.to_string());
+            println!("{} {} {classic}", case.name, case.goal);
+        }
+        return Ok(());
+    };
+    let rounds: u64 = words.next().context("usage: bench CASE ROUNDS")?.parse()?;
+    let case = CASES.iter().find(|case| case.name == name);
+    let mut rig = Rig::new(case.with_context(|| format!("no case {name}"))?)?;
+    for _ in 0..rounds {
+        rig.round();
+    }
+    rig.check(rounds)
+}

@@ -1,0 +1,141 @@
+//! A fake guest, a compiled clause, and nothing between them but the real code.
+
+use std::sync::atomic::Ordering;
+
+use anyhow::{Result, bail, ensure};
+use dif::program::ProbeDesc;
+use dlang::source::Origin;
+use dlang::world::{ArgTypes, Os, Symbol, TypeContainer};
+use dlang::{CompileOptions, Compiler, World};
+use host::arena::activity::Activity;
+use host::arena::config::{ArenaConfig, BufPolicy};
+use host::arena::map::ArenaMap;
+use host::engine::NoNames;
+use host::ids::{Enabling, Epid, MachineId, ProbeId, SlotId};
+use hypercall::Descriptor;
+use shim::testing::FakeGuest;
+
+use crate::Case;
+
+/// The two probes, `bench:::a` and `bench:::b`.
+const PROBES: [u32; 2] = [1, 2];
+
+/// A machine with two probes and no types.
+struct NoTypes;
+
+impl World for NoTypes {
+    fn types(&self) -> Vec<TypeContainer<'_>> {
+        Vec::new()
+    }
+    fn symbol(&self, _module: Option<&str>, _name: &str) -> Option<Symbol> {
+        None
+    }
+    fn matches(&self, _desc: &ProbeDesc) -> usize {
+        1
+    }
+    fn arg_types(&self, _desc: &ProbeDesc) -> ArgTypes {
+        ArgTypes::Untyped
+    }
+    fn os(&self) -> Os {
+        Os::Linux
+    }
+    fn name(&self) -> &str {
+        "bench"
+    }
+}
+
+/// A case, ready to fire.
+#[derive(Debug)]
+pub struct Rig {
+    guest: FakeGuest,
+    arena: ArenaMap,
+    /// One FIRE descriptor for each value of `arg0`.
+    descriptors: Vec<Descriptor>,
+    turn: usize,
+    pair: Option<Descriptor>,
+}
+
+impl Rig {
+    /// Compiles the case's script and enables it on a fake guest.
+    ///
+    /// # Errors
+    /// If the script does not compile or load.
+    pub fn new(case: &Case) -> Result<Self> {
+        let mut guest = FakeGuest::new("bench", 1)?;
+        ensure!(guest.hello() == 0 && guest.some_probes(2) == 0, "the fake guest is refused");
+        let arena = enable(case, &guest)?;
+        let text = guest.put(0x1000, &[b'x'; 255])?;
+        guest.put(0x1000 + 255, &[0])?;
+        let fire = |probe, arg0| guest.fire_descriptor(probe, &[arg0, text], &[]);
+        let descriptors: Vec<_> = (0..case.keys).map(|key| fire(PROBES[0], key)).collect();
+        let pair = case.pair.then(|| fire(PROBES[1], 0));
+        if let [only] = descriptors.as_slice() {
+            guest.write_descriptor(0, only);
+        }
+        Ok(Self { guest, arena, descriptors, turn: 0, pair })
+    }
+
+    /// One round: a fire, or two if the case is a pair.
+    pub fn round(&mut self) {
+        if self.descriptors.len() > 1 || self.pair.is_some() {
+            self.turn = (self.turn + 1) % self.descriptors.len();
+            if let Some(descriptor) = self.descriptors.get(self.turn) {
+                self.guest.write_descriptor(0, descriptor);
+            }
+        }
+        self.guest.ring_again(0);
+        if let Some(second) = &self.pair {
+            self.guest.write_descriptor(0, second);
+            self.guest.ring_again(0);
+        }
+    }
+
+    /// Checks that the rounds did what they were to do, so that nothing is measured that failed.
+    ///
+    /// # Errors
+    /// If a fire faulted or was refused.
+    pub fn check(&self, rounds: u64) -> Result<()> {
+        let stats = self.guest.shim.stats();
+        let fires = if self.pair.is_some() { rounds * 2 } else { rounds };
+        ensure!(stats.fires == fires, "{} fires instead of {fires}", stats.fires);
+        let Some(slot) = self.arena.slot(1) else { bail!("no slot") };
+        // The ring's writer makes room for itself; anything else that was left out is a failure.
+        let lost: u64 = slot.drops.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+        ensure!(lost == 0, "{lost} drops");
+        Ok(())
+    }
+}
+
+/// Compiles, loads and enables; the session is ACTIVE afterwards.
+fn enable(case: &Case, guest: &FakeGuest) -> Result<ArenaMap> {
+    let mut compiler = Compiler::new(CompileOptions::default());
+    if let Err(error) = compiler.add_script(Origin::File(case.name.to_owned()), case.script) {
+        bail!("{}: {}", case.name, compiler.render(&error, true));
+    }
+    let compiled = match compiler.compile(&NoTypes) {
+        Ok(compiled) => compiled,
+        Err(error) => bail!("{}: {}", case.name, compiler.render(&error, true)),
+    };
+    // An old record may be overwritten: nobody reads here.
+    let mut config =
+        ArenaConfig { nslots: 2, bufpolicy: BufPolicy::Ring, ..ArenaConfig::default() };
+    config.add_program(&compiled.program)?;
+    let arena = ArenaMap::create(config)?;
+    let engine = guest.shim.engine();
+    let session = engine.open_mapped(arena.map_again()?, MachineId(1), SlotId(1), 1)?;
+    engine.load(session, &dif::dof::write(&compiled.program)?)?;
+    let enabling = |(ecb, desc): (u32, &ProbeDesc)| Enabling {
+        probe: ProbeId(if desc.name == "a" { PROBES[0] } else { PROBES[1] }),
+        ecb,
+        epid: Epid(ecb + 1),
+        id: ecb + 1,
+    };
+    let ecbs = compiled.program.ecbs.iter().map(|ecb| &ecb.probe);
+    let enablings: Vec<Enabling> = (0..).zip(ecbs).map(enabling).collect();
+    engine.enable(session, &enablings, &NoNames)?;
+    let activity = &arena.header().activity;
+    let started = Activity::step(activity, Activity::Inactive, Activity::Warmup)
+        && Activity::step(activity, Activity::Warmup, Activity::Active);
+    ensure!(started, "the session does not start");
+    Ok(arena)
+}
