@@ -17,7 +17,7 @@ const CALLS: u64 = 20_000;
 
 fn increments(cluster: &mut Cluster) -> Result<()> {
     let script = r#"BEGIN { printf("ready\n"); }
-        vm-*:syscall::getppid:entry { n++; @ = count(); }
+        vm-*:syscall::getppid:entry /execname == "workload"/ { n++; @ = count(); }
         END { printf("n=%d\n", n); printa("count=%@d\n", @); }"#;
     let tracer = cluster.dtrace(&["-x", "quiet", "-En", script])?;
     tracer.wait_out("ready\n")?;

@@ -4,7 +4,7 @@ use anyhow::{Result, bail, ensure};
 use e2e::cluster::Cluster;
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
-use xtask::vm::guest::Guest;
+use xtask::vm::guest::{Guest, GuestConfig};
 
 use crate::Test;
 
@@ -44,6 +44,9 @@ fn until_restored(guest: &mut Guest, before: &str) -> Result<()> {
         }
     }
 }
+
+/// How often ten thousand probes are enabled and disabled.
+const ROUNDS: usize = 3;
 
 const BUSY: &str = r#"BEGIN { printf("ready\n"); }
     vm-*:fbt::vfs_*:entry, vm-*:fbt::vfs_*:return, vm-*:syscall:::entry, vm-*:sdt:::sched_switch { @[vmname, probefunc] = count(); }"#;
@@ -131,13 +134,19 @@ fn two_sessions(cluster: &mut Cluster) -> Result<()> {
     Ok(())
 }
 
+/// On one TCG thread for both vCPUs: with a thread each, QEMU 7.2 can run a stale translation of the
+/// breakpoint that the kernel's text patching places for a moment, and the guest hangs; see
+/// docs/guide.md, "Limits".
 fn many_probes(cluster: &mut Cluster) -> Result<()> {
-    let before = instrumentation(cluster.guest("vm-db-0")?)?;
-    for _ in 0..5 {
-        let script = r#"vm-db-0:fbt::[a-h]*:entry { @ = count(); } BEGIN { printf("ready\n"); }"#;
+    let accel = "tcg,thread=single".to_owned();
+    let config = GuestConfig { accel, ..cluster.config("vm-many-0") };
+    let mut guest = Guest::boot(&cluster.image, config)?;
+    let before = instrumentation(&mut guest)?;
+    for _ in 0..ROUNDS {
+        let script = r#"vm-many-0:fbt::[a-h]*:entry { @ = count(); } BEGIN { printf("ready\n"); }"#;
         let tracer = cluster.dtrace(&["-En", script])?;
         tracer.wait_out("ready\n")?;
-        cluster.guest("vm-db-0")?.run("workload reads 100")?;
+        guest.run("workload reads 100")?;
         let finished = tracer.interrupt()?.success()?;
         let matched: u64 = finished
             .err
@@ -146,7 +155,7 @@ fn many_probes(cluster: &mut Cluster) -> Result<()> {
             .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
             .unwrap_or(0);
         ensure!(matched >= 10_000, "only {matched} probes matched:\n{}", finished.err);
-        until_restored(cluster.guest("vm-db-0")?, &before)?;
+        until_restored(&mut guest, &before)?;
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ fn trials(tests: &[(&'static str, Test)], cluster: &Arc<Mutex<Option<Cluster>>>)
         Trial::test(name, move || {
             let mut guard = cluster.lock().unwrap_or_else(PoisonError::into_inner);
             let guests = guard.as_mut().ok_or("the guests are down")?;
-            test(guests).map_err(|error| format!("{error:?}").into())
+            test(guests).map_err(|error| format!("{error:#}").into())
         })
     };
     tests.iter().map(trial).collect()

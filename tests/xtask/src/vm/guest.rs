@@ -34,6 +34,8 @@ pub struct GuestConfig {
     pub workload: bool,
     /// Attaches the plugin; without it the guest is an ordinary VM.
     pub plugin: bool,
+    /// QEMU's `-accel`.
+    pub accel: String,
     /// QEMU's `-cpu`.
     pub cpu: String,
     /// More arguments for QEMU.
@@ -55,6 +57,7 @@ impl GuestConfig {
             module: true,
             workload: true,
             plugin: true,
+            accel: "tcg,thread=multi".to_owned(),
             cpu: "max".to_owned(),
             arguments: Vec::new(),
             run_dir: paths::run(),
@@ -221,7 +224,7 @@ fn command_line(image: &Image, config: &GuestConfig, dir: &Path) -> Result<Comma
     let memory = format!("{}M", config.memory);
     command
         .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none"])
-        .args(["-accel", "tcg,thread=multi", "-cpu", &config.cpu, "-m", &memory])
+        .args(["-accel", &config.accel, "-cpu", &config.cpu, "-m", &memory])
         .args(["-smp", &config.cpus.to_string(), "-name", &config.name])
         .arg("-serial")
         .arg(format!("file:{}", dir.join("console.log").display()))
