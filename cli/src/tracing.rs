@@ -27,9 +27,11 @@ use crate::{
     scripts::{ScriptOptions, Scripts},
 };
 
-/// Says something on standard error, as dtrace(1) does.
+/// Says something on standard error, as dtrace(1) does. Nobody may be reading there any more
+/// (`2>&1 | head`): that is no reason to die before the guests are let go.
 fn complain(text: &str) {
-    if text.starts_with("dtrace: ") { eprintln!("{text}") } else { eprintln!("dtrace: {text}") }
+    let start = if text.starts_with("dtrace: ") { "" } else { "dtrace: " };
+    let _heard = writeln!(io::stderr(), "{start}{text}");
 }
 
 /// A failure with its text said already or still to say.
@@ -243,7 +245,8 @@ fn block_signals() -> Result<SignalFd, Failure> {
 fn disassemble(session: &Session) {
     for (world, program) in session.programs() {
         for (number, difo) in program.difos.iter().enumerate() {
-            eprintln!("\n{world}: DIFO {number}\n{}", dif::disasm::listing(difo));
+            let listing = dif::disasm::listing(difo);
+            let _heard = writeln!(io::stderr(), "\n{world}: DIFO {number}\n{listing}");
         }
     }
 }

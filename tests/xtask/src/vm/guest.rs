@@ -165,9 +165,12 @@ impl Guest {
                 bail!("guest {name} went away during `{line}`");
             }
             answer.extend(block.iter().take(count));
-            let text = String::from_utf8_lossy(&answer);
-            if let Some((before, status)) = end_line(&text) {
-                return Ok((status, before.to_owned()));
+            // Only the end is looked at each time: an answer of megabytes comes in small pieces.
+            if answer.ends_with(b"\n") && ends_an_answer(&answer) {
+                let text = String::from_utf8_lossy(&answer);
+                if let Some((before, status)) = end_line(&text) {
+                    return Ok((status, before.to_owned()));
+                }
             }
         }
     }
@@ -209,6 +212,12 @@ impl Drop for Guest {
             drop(self.kill());
         }
     }
+}
+
+/// Whether the last line may be the one that ends an answer.
+fn ends_an_answer(answer: &[u8]) -> bool {
+    let line = answer.len().saturating_sub(32);
+    answer.get(line..).is_some_and(|tail| tail.windows(7).any(|word| word == b"HT-END "))
 }
 
 /// Splits an answer at its `HT-END` line, once that is complete.
