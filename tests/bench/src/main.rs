@@ -1,5 +1,5 @@
 //! `bench CASE ROUNDS`: so many rounds of a case and nothing else, to be counted by callgrind.
-//! Without arguments it lists the cases: name, goal, and the classic engine's figure or `-`.
+//! The case `write` is the guest's part alone. Without arguments it lists the cases: name, goal, and the classic engine's figure or `-`.
 //!
 //! The caller runs it twice with different numbers of rounds; the difference is free of start-up.
 #![forbid(unsafe_code)]
@@ -17,6 +17,11 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let rounds: u64 = words.next().context("usage: bench CASE ROUNDS")?.parse()?;
+    if name == "write" {
+        let mut rig = Rig::new(CASES.first().context("no case")?)?;
+        (0..rounds).for_each(|_| rig.write());
+        return Ok(());
+    }
     let case = CASES.iter().find(|case| case.name == name);
     let mut rig = Rig::new(case.with_context(|| format!("no case {name}"))?)?;
     for _ in 0..rounds {

@@ -12,8 +12,11 @@ use host::arena::config::{ArenaConfig, BufPolicy};
 use host::arena::map::ArenaMap;
 use host::engine::NoNames;
 use host::ids::{Enabling, Epid, MachineId, ProbeId, SlotId};
-use hypercall::Descriptor;
+use hypercall::{Descriptor, Fire, Header};
+use npt::{Hpa, PhysMemory as _};
 use shim::testing::FakeGuest;
+
+use zerocopy::IntoBytes as _;
 
 use crate::Case;
 
@@ -69,24 +72,25 @@ impl Rig {
         let fire = |probe, arg0| guest.fire_descriptor(probe, &[arg0, text], &[]);
         let descriptors: Vec<_> = (0..case.keys).map(|key| fire(PROBES[0], key)).collect();
         let pair = case.pair.then(|| fire(PROBES[1], 0));
-        if let [only] = descriptors.as_slice() {
-            guest.write_descriptor(0, only);
-        }
         Ok(Self { guest, arena, descriptors, turn: 0, pair })
     }
 
-    /// One round: a fire, or two if the case is a pair.
+    /// One round: a fire, or two if the case is a pair. The guest's part, filling the descriptor's
+    /// head, is done here too: the host's answer has overwritten it.
     pub fn round(&mut self) {
-        if self.descriptors.len() > 1 || self.pair.is_some() {
-            self.turn = (self.turn + 1) % self.descriptors.len();
-            if let Some(descriptor) = self.descriptors.get(self.turn) {
-                self.guest.write_descriptor(0, descriptor);
-            }
-        }
+        self.write();
         self.guest.ring_again(0);
         if let Some(second) = &self.pair {
-            self.guest.write_descriptor(0, second);
+            write_head(&self.guest, second);
             self.guest.ring_again(0);
+        }
+    }
+
+    /// The guest's part of a fire alone, to be subtracted.
+    pub fn write(&mut self) {
+        self.turn = (self.turn + 1) % self.descriptors.len();
+        if let Some(descriptor) = self.descriptors.get(self.turn) {
+            write_head(&self.guest, descriptor);
         }
     }
 
@@ -104,6 +108,13 @@ impl Rig {
         ensure!(lost == 0, "{lost} drops");
         Ok(())
     }
+}
+
+/// Writes what a FIRE without a stack fills.
+fn write_head(guest: &FakeGuest, descriptor: &Descriptor) {
+    const HEAD: usize = size_of::<Header>() + size_of::<Fire>();
+    let bytes = descriptor.as_bytes().get(..HEAD).unwrap_or_default();
+    guest.ram().write(Hpa(FakeGuest::page(0).0), bytes).expect("descriptors lie in RAM");
 }
 
 /// Compiles, loads and enables; the session is ACTIVE afterwards.
