@@ -5,5 +5,7 @@ mod clock;
 pub mod host_link;
 mod identity;
 pub mod interval;
+#[cfg(target_os = "linux")]
+pub mod linux;
 
 pub use host_link::HostLink;

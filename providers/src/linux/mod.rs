@@ -1,0 +1,3 @@
+//! The Linux kernel's own probes.
+
+pub mod site;
