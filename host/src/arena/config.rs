@@ -207,7 +207,7 @@ pub const MAX_SPECULATIONS: u32 = 1024;
 pub const MAX_KEY_WORDS: u32 = 64 << 10;
 
 /// Words that every key starts with: its variable, machine and thread id, thread, shape.
-pub(crate) const KEY_HEAD_WORDS: u32 = 4;
+pub const KEY_HEAD_WORDS: u32 = 4;
 
 impl ArenaConfig {
     /// Adds the variables of a program and makes room for its keys.
@@ -302,7 +302,9 @@ fn range(what: &'static str, value: u64, min: u64, max: u64) -> Result<(), Confi
     }
 }
 
-pub(crate) const fn scope_raw(scope: Scope) -> u8 {
+/// A scope's number in the variable table and in keys.
+#[must_use]
+pub const fn scope_raw(scope: Scope) -> u8 {
     match scope {
         Scope::Global => 0,
         Scope::Thread => 1,

@@ -191,11 +191,14 @@ pub enum DropKind {
     Error = 10,
     /// `bufpolicy=fill`: the buffer was full and stays closed.
     Filled = 11,
+    /// A probe fired while another fired on the same CPU: in an interrupt, or in what the fire
+    /// itself called.
+    Nested = 12,
 }
 
 impl DropKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Principal,
         Self::Aggregation,
         Self::Dynamic,
@@ -208,6 +211,7 @@ impl DropKind {
         Self::DoubleError,
         Self::Error,
         Self::Filled,
+        Self::Nested,
     ];
 
     /// Its index.

@@ -41,7 +41,7 @@ pub struct DynLayout {
 }
 
 /// Words of a chunk before its key.
-pub(crate) const CHUNK_HEAD_WORDS: u32 = 4;
+pub const CHUNK_HEAD_WORDS: u32 = 4;
 
 /// Where a slot's parts lie, from the slot's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

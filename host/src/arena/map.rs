@@ -11,7 +11,7 @@ use std::{
     fs::File,
     num::NonZeroUsize,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::fs::MetadataExt,
     },
 };
@@ -117,11 +117,33 @@ impl ArenaMap {
         Ok(arena)
     }
 
-    /// Maps an arena that another process made, and checks it.
+    /// Makes an arena in memory that the kernel's programs work on, too: a fresh BPF array map
+    /// of one element of at least the layout's bytes.
+    ///
+    /// # Errors
+    /// [`ArenaError::Config`], [`ArenaError::System`], [`ArenaError::Size`] if it is too small,
+    /// [`ArenaError::NotSealed`] if it is no such map.
+    pub fn adopt(fd: OwnedFd, config: ArenaConfig) -> Result<Self, ArenaError> {
+        let layout = Layout::new(config)?;
+        let have = bpf_map_size(fd.as_fd()).ok_or(ArenaError::NotSealed)?;
+        if have < layout.total {
+            return Err(ArenaError::Size { have, want: layout.total });
+        }
+        let base = map(fd.as_fd(), layout.len())?;
+        let arena = Self { base, len: layout.len(), layout, fd };
+        write_config(arena.mem(), &arena.layout);
+        Ok(arena)
+    }
+
+    /// Maps an arena that another process made, and checks it: a sealed memfd, or a BPF array
+    /// map, which cannot change its size.
     ///
     /// # Errors
     /// Every [`ArenaError`].
     pub fn open(fd: OwnedFd) -> Result<Self, ArenaError> {
+        if let Some(have) = bpf_map_size(fd.as_fd()) {
+            return Self::check(fd, have);
+        }
         let seals = fcntl(&fd, FcntlArg::F_GET_SEALS).map_err(|_| ArenaError::NotSealed)?;
         let wanted = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
         if !SealFlag::from_bits_retain(seals).contains(wanted) {
@@ -132,15 +154,20 @@ impl ArenaMap {
             .metadata()
             .map_err(|e| ArenaError::System { what: "stat", errno: errno_of(&e) })?
             .size();
+        Self::check(file.into(), have)
+    }
+
+    /// Maps memory that is known to keep its size, and checks that it is an arena.
+    fn check(fd: OwnedFd, have: u64) -> Result<Self, ArenaError> {
         if have < u64_of(size_of::<Header>()) {
             return Err(ArenaError::Size { have, want: u64_of(size_of::<Header>()) });
         }
         // Whole pages: a memfd of an arena has no part page, and `Mem` wants a multiple of 8.
-        if have % 4096 != 0 || usize::try_from(have).is_err() {
+        if !have.is_multiple_of(4096) || usize::try_from(have).is_err() {
             return Err(ArenaError::Size { have, want: have & !4095 });
         }
         let len = us64(have);
-        let base = map(file.as_fd(), len)?;
+        let base = map(fd.as_fd(), len)?;
         let unchecked = Unmap { base, len };
         // SAFETY: just mapped, page-aligned, readable and writable, sealed against shrinking, and
         // `unchecked` keeps it mapped while `mem` is used.
@@ -150,7 +177,7 @@ impl ArenaMap {
             return Err(ArenaError::Size { have, want: layout.total });
         }
         core::mem::forget(unchecked);
-        Ok(Self { base, len, layout, fd: file.into() })
+        Ok(Self { base, len, layout, fd })
     }
 
     /// Maps the same arena once more, as another process would.
@@ -239,6 +266,32 @@ fn map(fd: BorrowedFd<'_>, len: usize) -> Result<NonNull<u8>, ArenaError> {
         )
     };
     base.map(NonNull::cast).map_err(system("map"))
+}
+
+/// Bytes of the element of a BPF array map that can be mapped; `None` if the descriptor is
+/// something else. The kernel's own description of the descriptor is asked, which needs no
+/// privilege, so that a VM monitor can do it.
+fn bpf_map_size(fd: BorrowedFd<'_>) -> Option<u64> {
+    let number = fd.as_raw_fd();
+    let target = std::fs::read_link(format!("/proc/self/fd/{number}")).ok()?;
+    if !matches!(target.to_str()?, "anon_inode:bpf-map" | "anon_inode:[bpf-map]") {
+        return None;
+    }
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
+    let field = |name: &str| -> Option<u64> {
+        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":"))?;
+        let value = value.trim();
+        match value.strip_prefix("0x") {
+            Some(hex) => u64::from_str_radix(hex, 16).ok(),
+            None => value.parse().ok(),
+        }
+    };
+    const ARRAY: u64 = 2; // BPF_MAP_TYPE_ARRAY
+    const MMAPABLE: u64 = 1 << 10; // BPF_F_MMAPABLE
+    let good = field("map_type")? == ARRAY
+        && field("max_entries")? == 1
+        && field("map_flags")? & MMAPABLE != 0;
+    good.then_some(field("value_size")?)
 }
 
 fn errno_of(error: &std::io::Error) -> Errno {

@@ -56,73 +56,138 @@ pub enum LoadError {
 }
 
 /// A DIFO of the loaded program; checked when the program was loaded.
-pub(crate) type DifoId = u32;
+pub type DifoId = u32;
 
 /// What one action does.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
+pub enum Step {
     /// Run an expression for its side effects.
     Eval(DifoId),
     /// Record a value of 1, 2, 4 or 8 bytes.
-    Value { difo: DifoId, at: u32, size: u32 },
+    Value {
+        /// What computes it.
+        difo: DifoId,
+        /// Bytes from the record's start.
+        at: u32,
+        /// Bytes.
+        size: u32,
+    },
     /// Record a string.
-    String { difo: DifoId, at: u32, size: u32 },
-    /// Record bytes, from the process's memory if `user`.
-    Bytes { difo: DifoId, at: u32, size: u32, user: bool },
+    String {
+        /// What computes its address.
+        difo: DifoId,
+        /// Bytes from the record's start.
+        at: u32,
+        /// Room, with the NUL.
+        size: u32,
+    },
+    /// Record bytes.
+    Bytes {
+        /// What computes their address.
+        difo: DifoId,
+        /// Bytes from the record's start.
+        at: u32,
+        /// How many.
+        size: u32,
+        /// They are the process's.
+        user: bool,
+    },
     /// Record the process id and a value.
-    User { difo: DifoId, at: u32 },
+    User {
+        /// What computes the value.
+        difo: DifoId,
+        /// Bytes from the record's start.
+        at: u32,
+    },
     /// Record the kernel's program counters.
-    Stack { at: u32, frames: u32 },
+    Stack {
+        /// Bytes from the record's start.
+        at: u32,
+        /// How many at most.
+        frames: u32,
+    },
     /// Record a stack as text.
-    Immstack { at: u32, size: u32, frames: u32 },
+    Immstack {
+        /// Bytes from the record's start.
+        at: u32,
+        /// Room, with the NUL.
+        size: u32,
+        /// Lines at most.
+        frames: u32,
+    },
     /// End the session.
-    Exit { difo: DifoId, at: u32 },
+    Exit {
+        /// What computes the status.
+        difo: DifoId,
+        /// Bytes from the record's start.
+        at: u32,
+    },
     /// What follows goes to a speculation.
     Speculate(DifoId),
     /// Commit or discard a speculation.
-    EndSpeculation { difo: DifoId, commit: bool },
+    EndSpeculation {
+        /// What computes its id.
+        difo: DifoId,
+        /// Commit, else discard.
+        commit: bool,
+    },
     /// Feed an aggregation.
     Aggregate(Box<AggStep>),
     /// Ask the platform to do something.
-    React { kind: u16, difo: Option<DifoId> },
+    React {
+        /// `DTRACEACT_*`.
+        kind: u16,
+        /// What computes its argument.
+        difo: Option<DifoId>,
+    },
 }
 
 /// One aggregating action with its key.
 #[derive(Clone, Debug)]
-pub(crate) struct AggStep {
+pub struct AggStep {
     /// The variable's id: a constant in what our compiler makes, else an expression.
-    pub(crate) varid: Result<u32, DifoId>,
-    pub(crate) key: Vec<Step>,
-    pub(crate) value: Option<DifoId>,
-    pub(crate) weight: Option<DifoId>,
-    pub(crate) func: AggFunc,
-    pub(crate) values: u32,
+    pub varid: Result<u32, DifoId>,
+    /// The key's elements.
+    pub key: Vec<Step>,
+    /// What is fed; 1 if there is none.
+    pub value: Option<DifoId>,
+    /// How often; 1 if there is none.
+    pub weight: Option<DifoId>,
+    /// The function.
+    pub func: AggFunc,
+    /// Words of its value.
+    pub values: u32,
 }
 
 /// One ECB, ready to run.
 #[derive(Clone, Debug)]
-pub(crate) struct EcbCode {
-    pub(crate) predicate: Option<DifoId>,
+pub struct EcbCode {
+    /// What must not be 0.
+    pub predicate: Option<DifoId>,
     /// The actions' places with what they do.
-    pub(crate) steps: Vec<(u32, Step)>,
+    pub steps: Vec<(u32, Step)>,
     /// Bytes of the record, header included; 0: none.
-    pub(crate) size: u32,
-    pub(crate) demand: Demand,
+    pub size: u32,
+    /// What fires must carry for it.
+    pub demand: Demand,
 }
 
 impl EcbCode {
     /// Whether it is an empty clause: it records that the probe fired, and nothing else.
     #[inline]
-    pub(crate) fn is_bare(&self) -> bool {
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
         self.predicate.is_none() && self.steps.is_empty() && self.size == RECORD_HEADER
     }
 }
 
 /// A verified program, bound to an arena's layout.
 #[derive(Debug, Default)]
-pub(crate) struct Loaded {
-    pub(crate) verified: VerifiedProgram,
-    pub(crate) ecbs: Vec<EcbCode>,
+pub struct Loaded {
+    /// Its expressions.
+    pub verified: VerifiedProgram,
+    /// Its ECBs, at their places.
+    pub ecbs: Vec<EcbCode>,
 }
 
 impl Loaded {
@@ -133,7 +198,10 @@ impl Loaded {
     }
 
     /// Verifies and binds a program.
-    pub(crate) fn bind(program: &Program, layout: &Layout) -> Result<Arc<Self>, LoadError> {
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn bind(program: &Program, layout: &Layout) -> Result<Arc<Self>, LoadError> {
         let verified = program.verify()?;
         check_variables(program, layout)?;
         let mut ecbs = Vec::with_capacity(program.ecbs.len());

@@ -25,6 +25,11 @@ mod private;
 mod state;
 
 pub use code::LoadError;
+
+/// A program bound to an arena's layout: what an engine that does not interpret translates.
+pub mod plan {
+    pub use super::code::{AggStep, DifoId, EcbCode, Loaded, Step};
+}
 pub use fire::{ERROR_EPID, ErrorRecord};
 pub use state::{Reaction, SCRATCH};
 

@@ -68,6 +68,7 @@ pub fn session_drop_line(kind: DropKind, count: u64) -> Option<String> {
         DropKind::SpecUnavailable => ("failed speculation", " (no speculative buffer available)"),
         DropKind::StackString => ("jstack()/ustack() string table overflow", ""),
         DropKind::DoubleError => ("error", " in ERROR probe enabling"),
+        DropKind::Nested => ("drop", " of probes that fired while another did on their CPU"),
         DropKind::Principal | DropKind::Aggregation | DropKind::Error | DropKind::Filled => {
             return None;
         }
