@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, demo, deps, header, kmod, test, vm};
+use xtask::{bench, demo, deps, fuzz, header, kmod, test, vm};
 
 /// Task runner of HyperTrace.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Task {
     Demo(demo::Args),
     /// Installs the Debian packages that building and testing need.
     Deps(deps::Args),
+    /// Runs the fuzz targets for a bounded time.
+    Fuzz(fuzz::Args),
     /// Writes guest-kmod/include/hypertrace_abi.h from the Rust definitions.
     Header(header::Args),
     /// Builds the guest kernel module for Debian's cloud kernel.
@@ -39,6 +41,7 @@ fn main() -> Result<()> {
         Task::Bench(args) => bench::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Deps(args) => deps::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Header(args) => header::run(&args),
         Task::Kmod(args) => kmod::run(&args),
         Task::Test(args) => test::run(&args),

@@ -1,14 +1,17 @@
 //! `cargo xtask test`: all tests, in the order in which a failure is cheapest to find.
 //!
-//! Format and lints, then unit, property and golden tests, then the end-to-end tests on real
-//! guests. Its exit status is the tests' own.
+//! Format and lints, then unit, property and golden tests, then every fuzz target for some seconds,
+//! then the end-to-end tests on real guests. Its exit status is the tests' own.
 
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::vm::image::Image;
-use crate::{deps, paths, programs};
+use crate::{deps, fuzz, paths, programs};
+
+/// How long each fuzz target runs here; `cargo xtask fuzz` runs them longer.
+const FUZZ_SECONDS: u32 = 10;
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -36,6 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         cargo(&["check", "--package", "host", "--no-default-features"])?;
         cargo(&["test", "--workspace", "--exclude", "e2e"])?;
+        fuzz::every(FUZZ_SECONDS, &|_| true)?;
     }
     if args.no_guests {
         return Ok(());
