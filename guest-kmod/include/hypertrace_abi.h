@@ -18,6 +18,7 @@
 #define HT_MAGIC                    0x43525448u
 #define HT_STATUS_UNANSWERED        0xffffffffu
 #define HT_DOORBELL_DISPLACEMENT    0x48545243u
+#define HT_DOORBELL_PORT            0xd48u
 #define HT_PAGE_SIZE                0x1000u
 #define HT_BODY_SIZE                0xfc0u
 #define HT_MAX_STACK                0x1dbu

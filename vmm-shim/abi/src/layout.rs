@@ -259,6 +259,7 @@ pub const CONSTS: &[CConst] = &[
     CConst { name: "MAGIC", value: widen(crate::MAGIC) },
     CConst { name: "STATUS_UNANSWERED", value: widen(crate::STATUS_UNANSWERED) },
     CConst { name: "DOORBELL_DISPLACEMENT", value: widen(crate::DOORBELL_DISPLACEMENT) },
+    CConst { name: "DOORBELL_PORT", value: crate::DOORBELL_PORT as u64 },
     CConst { name: "PAGE_SIZE", value: count(crate::PAGE_SIZE) },
     CConst { name: "BODY_SIZE", value: count(crate::BODY_SIZE) },
     CConst { name: "MAX_STACK", value: count(crate::MAX_STACK) },

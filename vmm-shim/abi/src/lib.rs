@@ -59,6 +59,13 @@ pub const DOORBELL_DISPLACEMENT: u32 = 0x4854_5243;
 /// Offset of the field that the doorbell stores to, from the descriptor's start.
 pub const DOORBELL_OFFSET: usize = core::mem::offset_of!(Header, doorbell);
 
+/// The I/O port whose `out` is the doorbell on bhyve: 32 bits, the descriptor's page frame number
+/// (its guest-physical address over 4096).
+///
+/// Nothing bhyve emulates lies there: its devices' fixed ports end below 0xd00, and the BARs it
+/// gives out begin at 0x2000.
+pub const DOORBELL_PORT: u16 = 0x0d48;
+
 /// First word of every descriptor: `HTRC` in memory order.
 pub const MAGIC: u32 = 0x4352_5448;
 
