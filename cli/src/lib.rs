@@ -6,5 +6,6 @@ pub mod list;
 pub mod machines;
 pub mod qemu_args;
 pub mod scripts;
+mod signals;
 pub mod status;
 pub mod tracing;

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufWriter, Write},
+    os::fd::AsFd,
     process::{Child, Command},
 };
 
@@ -14,17 +15,14 @@ use consumer::{
         sink::{Sink, append_to},
     },
 };
-use nix::sys::{
-    signal::{SigSet, Signal},
-    signalfd::{SfdFlags, SignalFd},
-    wait::{WaitPidFlag, waitpid},
-};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 
 use crate::{
     invocation::{Invocation, Mode},
     list::{Listing, list},
     machines::{self, Found},
     scripts::{ScriptOptions, Scripts},
+    signals,
 };
 
 /// Says something on standard error, as dtrace(1) does. Nobody may be reading there any more
@@ -223,22 +221,14 @@ fn trace(
     if total == 0 && !invocation.allow_no_match && !zdefs {
         return Err(SessionError::NothingMatched.into());
     }
-    let signals = block_signals()?;
+    let signals = signals::caught()
+        .map_err(|error| Failure(format!("failed to wait for signals: {error}")))?;
     session.start()?;
     if session.options().destructive && !session.options().quiet {
         complain("allowing destructive actions");
     }
-    let outside = Outside { signals: Some(&signals), children };
+    let outside = Outside { signals: Some(signals.as_fd()), children };
     session.run(outside).map_err(Failure::from)
-}
-
-/// Signals that end tracing arrive through a descriptor, so that no handler is needed.
-fn block_signals() -> Result<SignalFd, Failure> {
-    let set: SigSet =
-        [Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGHUP].into_iter().collect();
-    let failed = |errno: nix::errno::Errno| Failure(format!("failed to wait for signals: {errno}"));
-    set.thread_block().map_err(failed)?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map_err(failed)
 }
 
 /// `-S`: every program's objects, on standard error as in dtrace(1).

@@ -1,13 +1,8 @@
 //! What a fire in this process knows: the process itself.
 
-use std::io::IoSliceMut;
-
 use dif::env::{Fault, FaultKind};
 use host::context::{FireContext, KernelStack};
-use nix::{
-    sys::uio::{RemoteIoVec, process_vm_readv},
-    unistd::{Pid, getgid, getpid, getppid, gettid, getuid},
-};
+use nix::unistd::{Pid, getgid, getpid, getppid, getuid};
 
 /// The identity of the thread that fires, read once: a fire makes no system call.
 #[derive(Clone, Debug)]
@@ -29,7 +24,7 @@ impl Identity {
         let execname = name.map_or_else(Vec::new, |name| name.as_encoded_bytes().to_vec());
         Self {
             pid: getpid(),
-            tid: gettid(),
+            tid: this_thread(),
             ppid: getppid(),
             uid: getuid().as_raw(),
             gid: getgid().as_raw(),
@@ -44,6 +39,32 @@ impl Identity {
 
 fn unsigned(pid: Pid) -> u32 {
     u32::try_from(pid.as_raw()).unwrap_or(0)
+}
+
+/// The calling thread's number.
+#[cfg(target_os = "linux")]
+fn this_thread() -> Pid {
+    nix::unistd::gettid()
+}
+/// Nothing safe tells a thread's number on FreeBSD; the process's stands for its one thread.
+#[cfg(not(target_os = "linux"))]
+fn this_thread() -> Pid {
+    getpid()
+}
+
+/// Copies this process's memory out, if all of it is there.
+#[cfg(target_os = "linux")]
+fn read_own(pid: Pid, addr: u64, buf: &mut [u8]) -> bool {
+    use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+    let Ok(base) = usize::try_from(addr) else { return false };
+    let wanted = buf.len();
+    let remote = [RemoteIoVec { base, len: wanted }];
+    process_vm_readv(pid, &mut [std::io::IoSliceMut::new(buf)], &remote) == Ok(wanted)
+}
+/// FreeBSD has no call that reads memory and says no instead of crashing.
+#[cfg(not(target_os = "linux"))]
+const fn read_own(_pid: Pid, _addr: u64, _buf: &mut [u8]) -> bool {
+    false
 }
 
 impl FireContext for Identity {
@@ -91,11 +112,7 @@ impl FireContext for Identity {
     }
     fn read_user(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         let fault = Fault::at(FaultKind::BadAddr, addr);
-        let wanted = buf.len();
-        let base = usize::try_from(addr).map_err(|_| fault)?;
-        let remote = [RemoteIoVec { base, len: wanted }];
-        let read = process_vm_readv(self.pid, &mut [IoSliceMut::new(buf)], &remote);
-        if read == Ok(wanted) { Ok(()) } else { Err(fault) }
+        if read_own(self.pid, addr, buf) { Ok(()) } else { Err(fault) }
     }
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize {
         let text = format!("{addr:#x}");

@@ -251,20 +251,18 @@ impl Drop for Unmap {
     }
 }
 
+/// Sparse shared memory. FreeBSD reserves no swap for a mapping and has no flag to say so.
+#[cfg(target_os = "linux")]
+const SHARED: MapFlags = MapFlags::MAP_SHARED.union(MapFlags::MAP_NORESERVE);
+#[cfg(not(target_os = "linux"))]
+const SHARED: MapFlags = MapFlags::MAP_SHARED;
+
 fn map(fd: BorrowedFd<'_>, len: usize) -> Result<NonNull<u8>, ArenaError> {
     let len =
         NonZeroUsize::new(len).ok_or(ArenaError::System { what: "map", errno: Errno::EINVAL })?;
     // SAFETY: a new shared mapping at an address the kernel chooses touches no existing memory.
-    let base = unsafe {
-        mmap(
-            None,
-            len,
-            ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
-            MapFlags::MAP_SHARED | MapFlags::MAP_NORESERVE,
-            fd,
-            0,
-        )
-    };
+    let base =
+        unsafe { mmap(None, len, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, SHARED, fd, 0) };
     base.map(NonNull::cast).map_err(system("map"))
 }
 

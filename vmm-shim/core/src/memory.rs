@@ -4,14 +4,12 @@
 //! where memory is. Few regions are expected (below and above the hole for PCI under 4 GiB), so
 //! they are tried in turn.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use npt::{Hpa, Outside, PhysMemory};
-use vm_memory::{
-    Address, Bytes, GuestMemoryMmap, GuestMemoryRegion, GuestRegionMmap, MmapRegion,
-    VolatileMemory, VolatileSlice,
-};
+use vm_memory::{Bytes, VolatileMemory, VolatileSlice};
+
+pub use crate::region::Region;
 
 /// A guest's RAM by guest-physical address. To the `npt` crate this is memory addressed by [`Hpa`]
 /// with `npt::Direct` as the second dimension: guest-physical addresses are its last ones.
@@ -20,30 +18,59 @@ pub struct GuestRam {
     parts: Vec<Part>,
 }
 
-/// One region.
+/// One region, with what is asked of it at every access beside it.
 #[derive(Debug)]
 struct Part {
     base: u64,
     len: u64,
-    region: Arc<GuestRegionMmap>,
+    region: Region,
+}
+
+/// Why regions are no guest's RAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRegions {
+    /// There is none.
+    #[error("the guest has no RAM")]
+    None,
+    /// It leaves the address space.
+    #[error("the region of {len:#x} bytes at {base:#x} ends beyond all addresses")]
+    TooFar {
+        /// Its first address.
+        base: u64,
+        /// Its bytes.
+        len: u64,
+    },
+    /// Two of them share addresses.
+    #[error("the region at {second:#x} begins inside the one at {first:#x}")]
+    Overlap {
+        /// The lower one.
+        first: u64,
+        /// The higher one.
+        second: u64,
+    },
 }
 
 impl GuestRam {
-    /// Takes mapped regions.
+    /// Takes regions, in any order.
     ///
     /// # Errors
-    /// None at all, or two that overlap.
-    pub fn new(regions: Vec<GuestRegionMmap>) -> Result<Self, vm_memory::Error> {
-        let mut regions: Vec<_> = regions.into_iter().map(Arc::new).collect();
-        regions.sort_by_key(|region| region.start_addr());
-        // The map of vm-memory is made for its checks: sorted, not empty, no overlap.
-        GuestMemoryMmap::from_arc_regions(regions.clone())?;
-        let part = |region: Arc<GuestRegionMmap>| Part {
-            base: region.start_addr().raw_value(),
-            len: region.len(),
-            region,
-        };
-        Ok(Self { parts: regions.into_iter().map(part).collect() })
+    /// [`BadRegions`].
+    pub fn new<R: Into<Region>>(regions: impl IntoIterator<Item = R>) -> Result<Self, BadRegions> {
+        let part = |region: Region| Part { base: region.base(), len: region.len(), region };
+        let mut parts: Vec<_> = regions.into_iter().map(Into::into).map(part).collect();
+        parts.sort_by_key(|part| part.base);
+        if parts.is_empty() {
+            return Err(BadRegions::None);
+        }
+        let mut before: Option<(u64, u64)> = None;
+        for &Part { base, len, .. } in &parts {
+            let end = base.checked_add(len).ok_or(BadRegions::TooFar { base, len })?;
+            if let Some((first, _)) = before.filter(|&(_, end)| end > base) {
+                return Err(BadRegions::Overlap { first, second: base });
+            }
+            before = Some((base, end));
+        }
+        Ok(Self { parts })
     }
 
     /// Bytes of all regions.
@@ -60,8 +87,7 @@ impl GuestRam {
             let offset = at.wrapping_sub(part.base);
             if offset < part.len {
                 let offset = usize::try_from(offset).map_err(|_| Outside)?;
-                let map: &MmapRegion = &part.region;
-                return map.get_slice(offset, len).map_err(|_| Outside);
+                return part.region.bytes().get_slice(offset, len).map_err(|_| Outside);
             }
         }
         Err(Outside)
@@ -102,13 +128,12 @@ impl PhysMemory for GuestRam {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vm_memory::GuestAddress;
+    use vm_memory::{GuestAddress, GuestRegionMmap};
 
-    fn ram(ranges: &[(u64, usize)]) -> Result<GuestRam, vm_memory::Error> {
-        let region = |&(base, len): &(u64, usize)| {
-            GuestRegionMmap::from_range(GuestAddress(base), len, None).expect("maps")
-        };
-        GuestRam::new(ranges.iter().map(region).collect())
+    fn ram(ranges: &[(u64, usize)]) -> Result<GuestRam, BadRegions> {
+        GuestRam::new(ranges.iter().map(|&(base, len)| {
+            GuestRegionMmap::<()>::from_range(GuestAddress(base), len, None).expect("maps")
+        }))
     }
 
     /// A range that leaves a region is refused whole, whichever end it leaves by, and the hole is
@@ -132,10 +157,12 @@ mod tests {
         assert!(ram.writable(Hpa(0), 0x1000) && !ram.writable(Hpa(1), 0x1000));
     }
 
-    /// Regions on top of one another are a mistake of the caller.
+    /// Regions on top of one another are a mistake of the caller; side by side they are not.
     #[test]
     fn overlapping_regions_are_refused() {
-        assert!(ram(&[(0, 0x2000), (0x1000, 0x1000)]).is_err());
-        assert!(ram(&[]).is_err());
+        let overlap = BadRegions::Overlap { first: 0, second: 0x1000 };
+        assert_eq!(ram(&[(0x1000, 0x1000), (0, 0x2000)]).err(), Some(overlap));
+        assert_eq!(ram(&[]).err(), Some(BadRegions::None));
+        assert!(ram(&[(0x1000, 0x1000), (0, 0x1000)]).is_ok());
     }
 }

@@ -310,10 +310,19 @@ impl Session {
 /// What all slots' buffers may take together at most: they are sparse, and this much is there if
 /// all of them fill up.
 fn memory_limit() -> u64 {
-    let pages = nix::unistd::sysconf(nix::unistd::SysconfVar::_PHYS_PAGES);
-    let pages = pages.ok().flatten().and_then(|pages| u64::try_from(pages).ok());
     // Sparse memory: several times what is there may be promised.
-    pages.map_or(1 << 34, |pages| pages.saturating_mul(4096).saturating_mul(4))
+    physical_pages().map_or(1 << 34, |pages| pages.saturating_mul(4096).saturating_mul(4))
+}
+
+/// Pages of memory in this machine, where nix can ask for them.
+#[cfg(target_os = "linux")]
+fn physical_pages() -> Option<u64> {
+    let pages = nix::unistd::sysconf(nix::unistd::SysconfVar::_PHYS_PAGES);
+    pages.ok().flatten().and_then(|pages| u64::try_from(pages).ok())
+}
+#[cfg(not(target_os = "linux"))]
+const fn physical_pages() -> Option<u64> {
+    None
 }
 
 /// `4m`, or `5000 bytes`.

@@ -1,7 +1,7 @@
 //! The part of a session that runs: machines join and leave, data are read and printed.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::BorrowedFd,
     process::Child,
     rc::Rc,
     time::{Duration, Instant},
@@ -18,7 +18,7 @@ use host::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::signalfd::SignalFd,
+    unistd::read,
 };
 
 use super::{
@@ -58,8 +58,8 @@ pub(super) struct MachineState {
 /// What ends a session from outside.
 #[derive(Debug, Default)]
 pub struct Outside<'a> {
-    /// Becomes readable with SIGINT, SIGTERM and their like.
-    pub signals: Option<&'a SignalFd>,
+    /// Has a byte for every SIGINT, SIGTERM and their like, and does not block.
+    pub signals: Option<BorrowedFd<'a>>,
     /// The commands of `-c`: when all have ended, so does the session.
     pub children: Vec<Child>,
 }
@@ -208,7 +208,7 @@ impl Session {
             self.events();
             self.periodic(&mut due)?;
             if let Some(signals) = outside.signals
-                && matches!(signals.read_signal(), Ok(Some(_)))
+                && matches!(read(signals, &mut [0]), Ok(1))
             {
                 return Ok(Ending::Signal);
             }
@@ -329,11 +329,10 @@ impl Session {
     }
 
     /// Sleeps until something happens or the time is over.
-    fn sleep(&self, time: Duration, signals: Option<&SignalFd>) -> Result<(), SessionError> {
+    fn sleep(&self, time: Duration, signals: Option<BorrowedFd<'_>>) -> Result<(), SessionError> {
         let links = self.machines.iter().filter_map(|machine| machine.link.wait_fd());
         let waiting = self.waiting.iter().filter_map(|link| link.wait_fd());
-        let fds: Vec<BorrowedFd<'_>> =
-            links.chain(waiting).chain(signals.map(|fd| fd.as_fd())).collect();
+        let fds: Vec<BorrowedFd<'_>> = links.chain(waiting).chain(signals).collect();
         let mut fds: Vec<PollFd<'_>> =
             fds.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::ZERO);
