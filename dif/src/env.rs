@@ -285,6 +285,16 @@ pub trait Env {
     /// As [`Env::read`].
     fn read_user(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault>;
 
+    /// As [`Env::read`], from the address space of the guest that the machine itself runs on this
+    /// CPU (`nested_copyin`). A machine without guests, which is most, has none to read from.
+    ///
+    /// # Errors
+    /// As [`Env::read`].
+    fn read_nested(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        let _ = buf;
+        Err(Fault::at(FaultKind::BadAddr, addr))
+    }
+
     /// Writes bytes to tracer memory (scratch or a by-reference variable's own storage).
     ///
     /// # Errors

@@ -11,6 +11,8 @@ use crate::env::{AtomicOp, Env, Fault, FaultKind, Region, Scope, TracerAddr, Tup
 pub const KERNEL: u64 = 0xffff_8000_0000_0000;
 /// Where the mock's process memory starts.
 pub const USER: u64 = 0x40_0000;
+/// Where the memory of the mock's own guest starts.
+pub const NESTED: u64 = 0xffff_9000_0000_0000;
 
 /// The machine.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct Mock {
     pub kernel: Vec<u8>,
     /// The process's memory from [`USER`].
     pub user: Vec<u8>,
+    /// The memory of the machine's own guest from [`NESTED`].
+    pub nested: Vec<u8>,
     /// The session's `strsize`.
     pub strsize: usize,
     /// Scalars by scope (0 global, 1 thread-local, 2 clause-local) and number.
@@ -56,6 +60,7 @@ impl Mock {
             fire: Vec::new(),
             kernel: Vec::new(),
             user: Vec::new(),
+            nested: Vec::new(),
             strsize: 256,
             vars: BTreeMap::new(),
             assoc: BTreeMap::new(),
@@ -151,6 +156,10 @@ impl Env for Mock {
 
     fn read_user(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         machine(&self.user, USER, addr, buf)
+    }
+
+    fn read_nested(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        machine(&self.nested, NESTED, addr, buf)
     }
 
     fn store(&mut self, addr: u64, bytes: &[u8]) -> Result<(), Fault> {

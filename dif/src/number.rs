@@ -247,19 +247,38 @@ pub mod subr {
         STRTOLL = 54 "strtoll",
     }
 
-    /// The highest number, `DIF_SUBR_MAX`.
+    /// The highest of the classic numbers, `DIF_SUBR_MAX`.
     pub const MAX: u16 = STRTOLL;
+
+    /// `nested_copyin(address, size)`: HyperTrace's own, as are all from 128 on, well above where
+    /// others go on counting.
+    pub const NESTED_COPYIN: u16 = 128;
+    /// `nested_copyinstr(address[, max])`.
+    pub const NESTED_COPYINSTR: u16 = 129;
+
+    /// Names of HyperTrace's own, in the order of their numbers.
+    const OWN_NAMES: &[&str] = &["nested_copyin", "nested_copyinstr"];
 
     /// The name in D of a subroutine.
     #[must_use]
     pub fn name(number: u16) -> Option<&'static str> {
-        NAMES.get(usize::from(number)).copied()
+        let own = number.checked_sub(NESTED_COPYIN);
+        let (names, at) = own.map_or((NAMES, number), |at| (OWN_NAMES, at));
+        names.get(usize::from(at)).copied()
     }
 
     /// The number of a subroutine.
     #[must_use]
     pub fn by_name(wanted: &str) -> Option<u16> {
-        NAMES.iter().position(|name| *name == wanted).and_then(|at| u16::try_from(at).ok())
+        let at = |names: &[&str]| names.iter().position(|name| *name == wanted);
+        let number = |at: usize| u16::try_from(at).ok();
+        at(NAMES).and_then(number).or_else(|| number(at(OWN_NAMES)?)?.checked_add(NESTED_COPYIN))
+    }
+
+    /// Whether there is a subroutine of that number.
+    #[must_use]
+    pub const fn exists(number: u16) -> bool {
+        number <= MAX || matches!(number, NESTED_COPYIN | NESTED_COPYINSTR)
     }
 
     /// Whether it changes the traced machine (`-w` is needed).
@@ -576,6 +595,11 @@ mod tests {
         assert_eq!(subr::name(subr::JSON), Some("json"));
         assert_eq!(subr::by_name("strtoll"), Some(54));
         assert_eq!(subr::name(55), None);
+        assert_eq!(subr::name(subr::NESTED_COPYIN), Some("nested_copyin"));
+        assert_eq!(subr::by_name("nested_copyinstr"), Some(subr::NESTED_COPYINSTR));
+        for number in 0..=u16::MAX {
+            assert_eq!(subr::exists(number), subr::name(number).is_some(), "{number}");
+        }
     }
 
     /// Names and ids of variables map both ways, and no id is given twice.

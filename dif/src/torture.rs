@@ -60,7 +60,10 @@ fn word(op: Op, at: usize, len: usize, noise: u32) -> u32 {
             let is_array = matches!(op, Op::Ldgaa | Op::Stgaa | Op::Ldtaa | Op::Sttaa);
             opcode::variable(op, if is_array { 0x501 } else { 0x500 }, rd)
         }
-        Format::Call => opcode::call(u16::from(d) % (subr::MAX + 1), rd),
+        Format::Call => {
+            let number = if subr::exists(u16::from(d)) { u16::from(d) } else { u16::from(d) % 55 };
+            opcode::call(number, rd)
+        }
         Format::Push => {
             let kind = if op == Op::Pushtr { d & 1 } else { kind::CTF };
             opcode::push(op, kind, r2, rd)

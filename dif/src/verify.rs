@@ -200,7 +200,7 @@ impl Checker<'_> {
             Format::ArrayLoad => array_load(op, word, at),
             Format::VarLoad | Format::VarStore => self.variable(op, word, at),
             Format::Update => self.update(word, at),
-            Format::Call if word.wide() > subr::MAX => {
+            Format::Call if !subr::exists(word.wide()) => {
                 Err(broken(14, at, "there is no such subroutine"))
             }
             Format::Push => push(op, word, at),

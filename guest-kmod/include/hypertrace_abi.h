@@ -22,6 +22,7 @@
 #define HT_PAGE_SIZE                0x1000u
 #define HT_BODY_SIZE                0xfc0u
 #define HT_MAX_STACK                0x1dbu
+#define HT_MAX_STACK_NESTED         0x1d3u
 #define HT_MAX_COMMANDS             0xfbu
 #define HT_MAX_BATCH_BYTES          0x400000u
 #define HT_MAX_TYPES_BYTES          0x4000000u
@@ -186,6 +187,16 @@ enum ht_context {
 	HT_CONTEXT_UREGS = 8,
 	/* Nanoseconds the thread has run. */
 	HT_CONTEXT_VTIMESTAMP = 16,
+	/* The guest's own guest whose vCPU is loaded on this CPU: a `Nested` behind the stack. */
+	HT_CONTEXT_NESTED = 32,
+};
+
+/* What `root` of a `Nested` is. */
+enum ht_nested_kind {
+	/* AMD's nested page tables: the N_CR3 field of the VMCB. */
+	HT_NESTED_KIND_NPT = 1,
+	/* Intel's extended page tables: the EPT pointer of the VMCS. */
+	HT_NESTED_KIND_EPT = 2,
 };
 
 /* What the host wants done after a fire (destructive actions). */
@@ -415,7 +426,8 @@ _Static_assert(offsetof(struct ht_command, op) == 8, "op");
 _Static_assert(offsetof(struct ht_command, context) == 10, "context");
 _Static_assert(offsetof(struct ht_command, arg) == 12, "arg");
 
-/* Body of FIRE; `nstack` program counters of 8 bytes follow it, innermost first. */
+/* Body of FIRE; `nstack` program counters of 8 bytes follow it, innermost first, and behind
+ * them a `Nested` if `present` says so. */
 struct ht_fire {
 	/* Id of the probe. */
 	uint32_t probe;
@@ -485,6 +497,41 @@ _Static_assert(offsetof(struct ht_fire, user_fp) == 208, "user_fp");
 _Static_assert(offsetof(struct ht_fire, user_cr3) == 216, "user_cr3");
 _Static_assert(offsetof(struct ht_fire, nstack) == 224, "nstack");
 _Static_assert(offsetof(struct ht_fire, reserved) == 228, "reserved");
+
+/* A vCPU of a guest's own guest, as its hypervisor has it at the moment of a fire. */
+struct ht_nested {
+	/* Root of the nested page tables, by `kind`. */
+	uint64_t root;
+	/* The inner guest's CR3. */
+	uint64_t cr3;
+	/* The inner guest's CR0. */
+	uint64_t cr0;
+	/* The inner guest's CR4. */
+	uint64_t cr4;
+	/* The inner guest's EFER. */
+	uint64_t efer;
+	/* A `NestedKind`. */
+	uint32_t kind;
+	/* Number of the vCPU in the inner guest. */
+	uint32_t vcpu;
+	/* Process id of the inner guest's monitor. */
+	uint32_t monitor;
+	/* Zero. */
+	uint32_t reserved;
+	/* Zero. */
+	uint64_t reserved2;
+};
+_Static_assert(sizeof(struct ht_nested) == 64, "size");
+_Static_assert(offsetof(struct ht_nested, root) == 0, "root");
+_Static_assert(offsetof(struct ht_nested, cr3) == 8, "cr3");
+_Static_assert(offsetof(struct ht_nested, cr0) == 16, "cr0");
+_Static_assert(offsetof(struct ht_nested, cr4) == 24, "cr4");
+_Static_assert(offsetof(struct ht_nested, efer) == 32, "efer");
+_Static_assert(offsetof(struct ht_nested, kind) == 40, "kind");
+_Static_assert(offsetof(struct ht_nested, vcpu) == 44, "vcpu");
+_Static_assert(offsetof(struct ht_nested, monitor) == 48, "monitor");
+_Static_assert(offsetof(struct ht_nested, reserved) == 52, "reserved");
+_Static_assert(offsetof(struct ht_nested, reserved2) == 56, "reserved2");
 
 /* Reply to FIRE. */
 struct ht_fire_reply {

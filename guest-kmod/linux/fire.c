@@ -71,7 +71,7 @@ static void fill_user(struct ht_fire *fire)
 static u32 fill(struct ht_fire *fire, const struct ht_event *event, u16 context, u16 frames)
 {
 	u64 *stack = (u64 *)(fire + 1);
-	u32 i;
+	u32 i, length, most = context & HT_CONTEXT_NESTED ? HT_MAX_STACK_NESTED : HT_MAX_STACK;
 
 	for (i = 0; i < HT_ARGS; i++)
 		fire->args[i] = i < event->nargs ? event->args[i] : 0;
@@ -96,11 +96,18 @@ static u32 fill(struct ht_fire *fire, const struct ht_event *event, u16 context,
 	if (context & HT_CONTEXT_UREGS)
 		fill_user(fire);
 	if (context & HT_CONTEXT_KSTACK) {
-		fire->nstack = ht_stack(event, stack, min_t(u32, frames, HT_MAX_STACK));
+		fire->nstack = ht_stack(event, stack, min_t(u32, frames, most));
 		if (!fire->ip && fire->nstack)
 			fire->ip = stack[0];
 	}
-	return sizeof(*fire) + fire->nstack * sizeof(u64);
+	length = sizeof(*fire) + fire->nstack * sizeof(u64);
+	if (context & HT_CONTEXT_NESTED) {
+		if (ht_nested_fill((void *)(stack + fire->nstack)))
+			length += sizeof(struct ht_nested);
+		else
+			fire->present &= ~HT_CONTEXT_NESTED;
+	}
+	return length;
 }
 
 void ht_fire(const struct ht_event *event)

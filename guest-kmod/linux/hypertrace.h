@@ -10,6 +10,7 @@
  *   control.c     carries out the host's commands
  *   fire.c        a fire: fills the descriptor of this CPU and level, rings
  *   stack.c       kernel stacks
+ *   nested.c      guests of this guest
  *   fbt.c tracepoint.c syscall.c proc.c io.c profile.c   the providers
  *
  * Locks: ht_lock covers the tables and all (un)instrumenting. The firing path takes none; what it
@@ -159,6 +160,12 @@ void ht_drop(void);
 
 u32 ht_stack(const struct ht_event *event, u64 *frames, u32 most);
 int ht_stack_init(void);
+
+/* nested.c -------------------------------------------------------------------------------- */
+
+bool ht_nested_fill(struct ht_nested *nested);
+void ht_nested_module_types(struct module *mod, const void *bytes, size_t len);
+void ht_nested_module_gone(struct module *mod);
 
 /* Providers: publish (under ht_lock), enable and disable one probe, commit what was gathered. -- */
 

@@ -148,8 +148,10 @@ static void send_module_types(struct module *mod)
 		return;
 	size = i_size_read(file_inode(file));
 	bytes = size && size <= HT_MAX_TYPES_BYTES ? vmalloc(size) : NULL;
-	if (bytes && kernel_read(file, bytes, size, &at) == size)
+	if (bytes && kernel_read(file, bytes, size, &at) == size) {
 		send_types(mod->name, bytes, size, 0);
+		ht_nested_module_types(mod, bytes, size);
+	}
 	vfree(bytes);
 	filp_close(file, NULL);
 }
@@ -202,6 +204,7 @@ static void forget_module(struct module *mod)
 		kfree(known);
 		ht_fbt_module_gone(mod);
 		ht_sdt_module_gone(mod);
+		ht_nested_module_gone(mod);
 	}
 	mutex_unlock(&ht_lock);
 }

@@ -1,6 +1,6 @@
 //! What a platform brings to a fire.
 
-use dif::env::Fault;
+use dif::env::{Fault, FaultKind};
 
 /// One fire of one probe, as the platform (a guest's descriptor, a host thread) knows it.
 ///
@@ -43,6 +43,16 @@ pub trait FireContext {
     /// # Errors
     /// As [`FireContext::read_kernel`].
     fn read_user(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault>;
+    /// Reads memory of the machine's own guest whose vCPU is loaded on this CPU, in that guest's
+    /// current address space, kernel's and user's alike, all or nothing. Only machines that are
+    /// hypervisors have such guests, and only fires that carry the vCPU (`Carry::NESTED`) find it.
+    ///
+    /// # Errors
+    /// As [`FireContext::read_kernel`]; with `addr` itself if there is no such guest.
+    fn read_nested(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        let _ = buf;
+        Err(Fault::at(FaultKind::BadAddr, addr))
+    }
     /// Writes `function+0xoffset` (or the bare address in hexadecimal) of a kernel address into
     /// `out` and returns how many bytes that took; for `immstack()`.
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize;

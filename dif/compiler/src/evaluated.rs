@@ -3,7 +3,7 @@
 
 use dif::{
     interp,
-    mock::{KERNEL, Mock, USER},
+    mock::{KERNEL, Mock, NESTED, USER},
     number::act,
     program::{Action, EcbIndex, VerifiedProgram},
 };
@@ -347,6 +347,19 @@ fn user_pointers_use_user_loads() {
     assert_eq!(got, ["67305985", "ok", "67305985"]);
     let script = format!("BEGIN {{ trace(stringof((userland char *){USER:#x})); }}");
     assert_eq!(error(&world, &script), "D_STRINGOF_TYPE");
+}
+
+/// The memory of the machine's own guest is read by subroutines of its own.
+#[test]
+fn the_guests_guest_is_read_by_name() {
+    let (world, mut mock) = linux();
+    mock.nested = b"Linux\0\x2a\0\0\0".to_vec();
+    let script = format!(
+        "BEGIN {{ trace(nested_copyinstr({NESTED:#x})); trace(nested_copyinstr({NESTED:#x}, 3)); \
+         trace(*(int *)nested_copyin({NESTED:#x} + 6, 4)); }}"
+    );
+    assert_eq!(fire(&mut mock, &compiled(&world, &script)), ["Linux", "Li", "42"]);
+    assert_eq!(error(&world, "BEGIN { nested_copyin(1); }"), "D_PROTO_LEN");
 }
 
 /// An address that cannot be read is a fault, which ends the clause and no other.

@@ -10,6 +10,8 @@ pub(crate) enum Space {
     Kernel,
     /// The traced process.
     User,
+    /// The guest that the machine runs on this CPU.
+    Nested,
 }
 
 fn read_from<E: Env + ?Sized>(
@@ -21,6 +23,7 @@ fn read_from<E: Env + ?Sized>(
     match space {
         Space::Kernel => env.read(addr, buf),
         Space::User => env.read_user(addr, buf),
+        Space::Nested => env.read_nested(addr, buf),
     }
 }
 

@@ -18,24 +18,30 @@ pub(crate) fn writable<E: Env + ?Sized>(env: &mut E, to: u64, len: u64) -> Resul
     Ok(len)
 }
 
-/// `copyin(address, size)`: bytes of the process, in scratch.
-pub(super) fn copyin<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
+/// `copyin(address, size)`: bytes of the process, in scratch; `nested_copyin` those of the
+/// machine's own guest.
+pub(super) fn copyin<E: Env + ?Sized>(env: &mut E, space: Space, args: Args) -> Result<u64, Fault> {
     let (from, wanted) = (arg(args, 0)?, arg(args, 1)?);
     let to = env.alloca(wanted, 8)?;
     let len = writable(env, to, wanted)?;
-    string::copy_bytes(env, Space::User, from, to, len)?;
+    string::copy_bytes(env, space, from, to, len)?;
     Ok(to)
 }
 
-/// `copyinstr(address[, max])`: a string of the process, in scratch.
-pub(super) fn copyinstr<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
+/// `copyinstr(address[, max])`: a string of the process, in scratch; `nested_copyinstr` one of the
+/// machine's own guest.
+pub(super) fn copyinstr<E: Env + ?Sized>(
+    env: &mut E,
+    space: Space,
+    args: Args,
+) -> Result<u64, Fault> {
     let from = arg(args, 0)?;
     let limit = args.get(1).and_then(|max| usize::try_from(max.value).ok()).unwrap_or(usize::MAX);
     // A limit counts the NUL, as `strsize` does.
     let room = limit.min(env.strsize()).max(1);
     let mark = env.scratch_mark();
     let to = env.alloca(size(room), 1)?;
-    let len = string::copy(env, Space::User, from, to, room - 1)?;
+    let len = string::copy(env, space, from, to, room - 1)?;
     env.store(string::offset(to, len), &[0])?;
     // Keeps what the string needs and gives back the rest.
     env.scratch_release(mark);

@@ -12,6 +12,7 @@
 use crate::{
     env::{Env, Fault, FaultKind, TupleElement},
     number::subr,
+    string::Space,
 };
 
 mod json;
@@ -30,8 +31,10 @@ pub(crate) fn call<E: Env + ?Sized>(
     args: &[TupleElement],
 ) -> Result<u64, Fault> {
     match number {
-        subr::COPYIN => memory::copyin(env, args),
-        subr::COPYINSTR => memory::copyinstr(env, args),
+        subr::COPYIN => memory::copyin(env, Space::User, args),
+        subr::COPYINSTR => memory::copyinstr(env, Space::User, args),
+        subr::NESTED_COPYIN => memory::copyin(env, Space::Nested, args),
+        subr::NESTED_COPYINSTR => memory::copyinstr(env, Space::Nested, args),
         subr::COPYINTO => memory::copyinto(env, args),
         subr::ALLOCA => memory::alloca(env, args),
         subr::BCOPY => memory::bcopy(env, args),
@@ -95,7 +98,7 @@ fn new_string<E: Env + ?Sized>(env: &mut E, text: &[u8]) -> Result<u64, Fault> {
 /// Puts `len` bytes of tracer memory into scratch as a string, terminated.
 fn new_substring<E: Env + ?Sized>(env: &mut E, from: u64, len: usize) -> Result<u64, Fault> {
     let to = env.alloca(size(len + 1), 1)?;
-    crate::string::copy_bytes(env, crate::string::Space::Kernel, from, to, len)?;
+    crate::string::copy_bytes(env, Space::Kernel, from, to, len)?;
     env.store(crate::string::offset(to, len), &[0])?;
     Ok(to)
 }

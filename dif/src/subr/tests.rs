@@ -1,7 +1,7 @@
 //! Every subroutine, on strings in tracer and in machine memory.
 
 use super::*;
-use crate::mock::{KERNEL, Mock, USER};
+use crate::mock::{KERNEL, Mock, NESTED, USER};
 
 fn value(value: u64) -> TupleElement {
     TupleElement { value, size: 0, is_string: false }
@@ -278,6 +278,22 @@ fn the_process_is_read() {
     let none = run(&mut env, subr::COPYIN, &[USER, u64::MAX]).unwrap_err();
     assert_eq!(none.kind, FaultKind::NoScratch);
     assert_eq!(run(&mut env, subr::COPYIN, &[1, 0]).map(|_| ()), Ok(()));
+}
+
+/// The machine's own guest is a memory apart from its kernel's and its processes'.
+#[test]
+fn the_guests_guest_is_read() {
+    let mut env = Mock::new();
+    env.nested = b"Linux version 6.1\0rest".to_vec();
+    let text = run(&mut env, subr::NESTED_COPYINSTR, &[NESTED]).unwrap();
+    assert_eq!(env.text(text), "Linux version 6.1");
+    let text = run(&mut env, subr::NESTED_COPYINSTR, &[NESTED, 6]).unwrap();
+    assert_eq!(env.text(text), "Linux");
+    let to = run(&mut env, subr::NESTED_COPYIN, &[NESTED + 18, 4]).unwrap();
+    assert_eq!(env.tracer(to, 4).unwrap(), b"rest");
+    let fault = run(&mut env, subr::NESTED_COPYIN, &[KERNEL, 4]).unwrap_err();
+    assert_eq!((fault.kind, fault.value), (FaultKind::BadAddr, KERNEL));
+    assert!(run(&mut env, subr::COPYIN, &[NESTED, 4]).is_err());
 }
 
 /// `bcopy` moves overlapping bytes as if over a third place.

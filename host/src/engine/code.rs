@@ -345,6 +345,7 @@ impl Binder<'_> {
             let Some(difo) = self.program.difos.get(us(index)) else { continue };
             for word in difo.text.iter().map(|word| Instr(*word)) {
                 match word.op() {
+                    Some(Op::Call) => demand.add(demand::of_subroutine(word.wide())),
                     Some(Op::Ldgs) => demand.add(demand::of_builtin(word.wide())),
                     Some(Op::Ldts | Op::Stts | Op::Ldtaa | Op::Sttaa) => {
                         demand.add(demand::of_builtin(var::TID));

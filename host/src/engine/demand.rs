@@ -2,7 +2,7 @@
 
 use bitflags::bitflags;
 use dif::{
-    number::{act, var},
+    number::{act, subr, var},
     program::Action,
 };
 
@@ -22,6 +22,8 @@ bitflags! {
         const UREGS = 8;
         /// `vtimestamp`.
         const VTIMESTAMP = 16;
+        /// The machine's own guest on this CPU.
+        const NESTED = 32;
     }
 }
 
@@ -57,6 +59,15 @@ pub(crate) fn of_builtin(id: u16) -> Demand {
         var::VTIMESTAMP => Carry::VTIMESTAMP,
         var::CALLER => return Demand::stack(2),
         var::STACKDEPTH => return Demand::stack(ALL_FRAMES),
+        _ => Carry::empty(),
+    };
+    Demand { carry, frames: 0 }
+}
+
+/// What a subroutine needs.
+pub(crate) fn of_subroutine(number: u16) -> Demand {
+    let carry = match number {
+        subr::NESTED_COPYIN | subr::NESTED_COPYINSTR => Carry::NESTED,
         _ => Carry::empty(),
     };
     Demand { carry, frames: 0 }

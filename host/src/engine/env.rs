@@ -369,6 +369,13 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
         self.ctx.read_user(addr, buf)
     }
 
+    fn read_nested(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        if TracerAddr::from_raw(addr).is_some() {
+            return Err(bad(addr));
+        }
+        self.ctx.read_nested(addr, buf)
+    }
+
     fn store(&mut self, addr: u64, bytes: &[u8]) -> Result<(), Fault> {
         let at = TracerAddr::from_raw(addr).ok_or(bad(addr))?;
         if at.region == Region::Arena {

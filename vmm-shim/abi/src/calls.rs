@@ -147,7 +147,8 @@ abi_struct! {
 pub const MAX_COMMANDS: usize = (BODY_SIZE - size_of::<PollReply>()) / size_of::<Command>();
 
 abi_struct! {
-    /// Body of FIRE; `nstack` program counters of 8 bytes follow it, innermost first.
+    /// Body of FIRE; `nstack` program counters of 8 bytes follow it, innermost first, and behind
+    /// them a `Nested` if `present` says so.
     pub struct Fire[232] {
         /// Id of the probe.
         pub probe: u32 = 0,
@@ -200,6 +201,35 @@ abi_struct! {
 pub const MAX_STACK: usize = (BODY_SIZE - size_of::<Fire>()) / size_of::<u64>();
 
 abi_struct! {
+    /// A vCPU of a guest's own guest, as its hypervisor has it at the moment of a fire.
+    pub struct Nested[64] {
+        /// Root of the nested page tables, by `kind`.
+        pub root: u64 = 0,
+        /// The inner guest's CR3.
+        pub cr3: u64 = 8,
+        /// The inner guest's CR0.
+        pub cr0: u64 = 16,
+        /// The inner guest's CR4.
+        pub cr4: u64 = 24,
+        /// The inner guest's EFER.
+        pub efer: u64 = 32,
+        /// A `NestedKind`.
+        pub kind: u32 = 40,
+        /// Number of the vCPU in the inner guest.
+        pub vcpu: u32 = 44,
+        /// Process id of the inner guest's monitor.
+        pub monitor: u32 = 48,
+        /// Zero.
+        pub reserved: u32 = 52,
+        /// Zero.
+        pub reserved2: u64 = 56,
+    }
+}
+
+/// The most program counters a FIRE carries that carries a `Nested` too.
+pub const MAX_STACK_NESTED: usize = MAX_STACK - size_of::<Nested>() / size_of::<u64>();
+
+abi_struct! {
     /// Reply to FIRE.
     pub struct FireReply[16] {
         /// An `Action`.
@@ -214,4 +244,5 @@ abi_struct! {
 const _: () = {
     assert!(MAX_COMMANDS == 251);
     assert!(MAX_STACK == 475);
+    assert!(MAX_STACK_NESTED == 467);
 };

@@ -9,10 +9,10 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::calls::{Fire, Hello, Poll, Probes, ProbesGone, Symbols, Types};
+use crate::calls::{Fire, Hello, Nested, Poll, Probes, ProbesGone, Symbols, Types};
 use crate::layout::abi_struct;
 use crate::text::{printable, text};
-use crate::values::{AbiVersion, Call, Context, Level, Os, Status, TypeFormat};
+use crate::values::{AbiVersion, Call, Context, Level, NestedKind, Os, Status, TypeFormat};
 use crate::{MAGIC, MAX_BATCH_BYTES, MAX_PROBES, MAX_STACK, MAX_SYMBOLS, MAX_TYPES_BYTES};
 
 /// Bytes of a descriptor.
@@ -173,6 +173,8 @@ pub enum Request<'a> {
         fire: &'a Fire,
         /// The kernel stack's words, unaligned little-endian, innermost first.
         stack: &'a [u8],
+        /// The inner guest's vCPU, if the fire carries one.
+        nested: Option<&'a Nested>,
     },
     /// No body.
     Goodbye,
@@ -217,11 +219,28 @@ impl Descriptor {
             return Err(Status::BadLength);
         }
         let end = size_of::<Fire>() + frames * size_of::<u64>();
-        if end > self.header.length as usize {
+        let length = self.header.length as usize;
+        if end > length {
             return Err(Status::BadLength);
         }
         let stack = self.body.bytes().get(size_of::<Fire>()..end).ok_or(Status::BadLength)?;
-        Ok(Request::Fire { fire, stack })
+        let nested = if fire.present & u32::from(Context::NESTED.bits()) == 0 {
+            None
+        } else {
+            Some(self.nested(end, length)?)
+        };
+        Ok(Request::Fire { fire, stack, nested })
+    }
+
+    /// The vCPU that begins at `start` of a body of `length` bytes.
+    #[cold]
+    fn nested(&self, start: usize, length: usize) -> Result<&Nested, Status> {
+        let bytes = self.body.bytes().get(start..length).ok_or(Status::BadLength)?;
+        let (nested, _) = Nested::ref_from_prefix(bytes).map_err(|_| Status::BadLength)?;
+        if NestedKind::from_raw(nested.kind).is_none() {
+            return Err(Status::BadArgument);
+        }
+        Ok(nested)
     }
 }
 
@@ -346,6 +365,30 @@ mod tests {
         assert_eq!(d.parse().err(), Some(Status::BadLength));
     }
 
+    /// An inner guest's vCPU is handed out only if the body holds it whole, behind the stack, and
+    /// its tables are of a kind there is.
+    #[test]
+    fn a_nested_vcpu_lies_behind_the_stack() {
+        let present = u32::from(Context::NESTED.bits());
+        let fire = Fire { nstack: 2, present, ..Fire::ZERO };
+        let mut d = with_body(Call::Fire, &fire);
+        let nested = Nested { root: 0x1000, kind: NestedKind::Npt.raw(), ..Nested::ZERO };
+        d.body.bytes_mut()[232 + 16..232 + 16 + 64].copy_from_slice(nested.as_bytes());
+        d.header.length = 232 + 16 + 63;
+        assert_eq!(d.parse().err(), Some(Status::BadLength));
+        d.header.length += 1;
+        let Ok(Request::Fire { stack, nested: Some(found), .. }) = d.parse() else {
+            panic!("{:?}", d.parse())
+        };
+        assert_eq!((stack.len(), found.root), (16, 0x1000));
+        d.body.bytes_mut()[232 + 16 + 40] = 3;
+        assert_eq!(d.parse().err(), Some(Status::BadArgument));
+        let full = Fire { nstack: 475, present, ..Fire::ZERO };
+        let mut d = with_body(Call::Fire, &full);
+        d.header.length = 4032;
+        assert_eq!(d.parse().err(), Some(Status::BadLength));
+    }
+
     /// Runs and batches cannot wrap or pass the limits.
     #[test]
     fn batches_are_bounded() {
@@ -390,7 +433,7 @@ mod tests {
             d.body.bytes_mut().fill(fill);
             d.body.bytes_mut()[..body.len()].copy_from_slice(&body);
             match d.parse() {
-                Ok(Request::Fire { fire, stack }) => {
+                Ok(Request::Fire { fire, stack, nested: _ }) => {
                     prop_assert_eq!(stack.len(), fire.nstack as usize * 8);
                 }
                 Ok(Request::Probes(p)) => prop_assert!(p.len <= MAX_BATCH_BYTES && p.first_id > 0),

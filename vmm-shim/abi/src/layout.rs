@@ -231,6 +231,7 @@ pub const STRUCTS: &[CStruct] = &[
     calls::PollReply::C,
     calls::Command::C,
     calls::Fire::C,
+    calls::Nested::C,
     calls::FireReply::C,
     entries::ProbeHead::C,
     entries::SymbolHead::C,
@@ -251,6 +252,7 @@ pub const ENUMS: &[CEnum] = &[
     values::PollFlags::C,
     values::Op::C,
     values::Context::C,
+    values::NestedKind::C,
     values::Action::C,
 ];
 
@@ -263,6 +265,7 @@ pub const CONSTS: &[CConst] = &[
     CConst { name: "PAGE_SIZE", value: count(crate::PAGE_SIZE) },
     CConst { name: "BODY_SIZE", value: count(crate::BODY_SIZE) },
     CConst { name: "MAX_STACK", value: count(crate::MAX_STACK) },
+    CConst { name: "MAX_STACK_NESTED", value: count(crate::MAX_STACK_NESTED) },
     CConst { name: "MAX_COMMANDS", value: count(crate::MAX_COMMANDS) },
     CConst { name: "MAX_BATCH_BYTES", value: crate::MAX_BATCH_BYTES },
     CConst { name: "MAX_TYPES_BYTES", value: crate::MAX_TYPES_BYTES },

@@ -33,8 +33,8 @@ mod text;
 mod values;
 
 pub use calls::{
-    Command, Fire, FireReply, Hello, HelloReply, MAX_COMMANDS, MAX_STACK, Poll, PollReply, Probes,
-    ProbesGone, Symbols, Types,
+    Command, Fire, FireReply, Hello, HelloReply, MAX_COMMANDS, MAX_STACK, MAX_STACK_NESTED, Nested,
+    Poll, PollReply, Probes, ProbesGone, Symbols, Types,
 };
 pub use descriptor::{BODY_SIZE, Body, Descriptor, Header, PAGE_SIZE, Request};
 pub use entries::{
@@ -43,8 +43,8 @@ pub use entries::{
 };
 pub use text::text;
 pub use values::{
-    AbiVersion, Action, BatchFlags, Call, Context, Features, HostFlags, Level, Op, Os, PollFlags,
-    ProbeKind, Status, TypeFormat,
+    AbiVersion, Action, BatchFlags, Call, Context, Features, HostFlags, Level, NestedKind, Op, Os,
+    PollFlags, ProbeKind, Status, TypeFormat,
 };
 
 /// The instruction that makes a call on QEMU's TCG: `mov [rdi + 0x48545243], rsi`.

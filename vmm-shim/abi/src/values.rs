@@ -184,6 +184,18 @@ abi_flags! {
         UREGS = 8,
         /// Nanoseconds the thread has run.
         VTIMESTAMP = 16,
+        /// The guest's own guest whose vCPU is loaded on this CPU: a `Nested` behind the stack.
+        NESTED = 32,
+    }
+}
+
+abi_enum! {
+    /// What `root` of a `Nested` is.
+    pub enum NestedKind: u32 {
+        /// AMD's nested page tables: the N_CR3 field of the VMCB.
+        Npt = 1,
+        /// Intel's extended page tables: the EPT pointer of the VMCS.
+        Ept = 2,
     }
 }
 

@@ -9,6 +9,7 @@ use hypercall::{Fire, text};
 use npt::{AddressSpace, Cr3, Direct, Failure, GuestCache, Gva};
 
 use crate::memory::GuestRam;
+use crate::nested::InnerGuest;
 use crate::shim::Machine;
 
 /// One fire of a guest's probe.
@@ -21,6 +22,8 @@ pub(crate) struct GuestFire<'a> {
     pub(crate) machine: &'a Machine,
     /// The vCPU's own; `begin_fire` was called.
     pub(crate) cache: &'a GuestCache,
+    /// The guest's own guest on this CPU, if the fire brought one.
+    pub(crate) inner: Option<InnerGuest<'a>>,
 }
 
 impl<'a> GuestFire<'a> {
@@ -34,7 +37,7 @@ impl<'a> GuestFire<'a> {
 
 /// What a script is told of an address that does not translate.
 #[cold]
-fn fault(failure: Failure) -> Fault {
+pub(crate) fn fault(failure: Failure) -> Fault {
     Fault::at(FaultKind::BadAddr, failure.gva.0)
 }
 
@@ -85,6 +88,10 @@ impl FireContext for GuestFire<'_> {
     fn read_user(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         let cr3 = if self.fire.user_cr3 == 0 { self.cr3 } else { self.fire.user_cr3 };
         self.space(cr3).as_user().read(Gva(addr), buf).map_err(fault)
+    }
+    fn read_nested(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        let inner = self.inner.as_ref().ok_or(Fault::at(FaultKind::BadAddr, addr))?;
+        inner.read(self.memory, self.machine.paging.mode(), Gva(addr), buf)
     }
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize {
         self.machine.symbols.symbolize(addr, out)

@@ -16,6 +16,7 @@ mod fire;
 mod guest;
 pub mod memory;
 pub mod name;
+mod nested;
 pub mod plan;
 #[expect(unsafe_code, reason = "guest RAM is memory that somebody else maps and writes")]
 mod region;

@@ -112,4 +112,5 @@ const _: () = {
     assert!(host::engine::demand::Carry::KSTACK.bits() == Context::KSTACK.bits());
     assert!(host::engine::demand::Carry::UREGS.bits() == Context::UREGS.bits());
     assert!(host::engine::demand::Carry::VTIMESTAMP.bits() == Context::VTIMESTAMP.bits());
+    assert!(host::engine::demand::Carry::NESTED.bits() == Context::NESTED.bits());
 };

@@ -25,13 +25,17 @@ use hypercall::{
     MAX_PROBES, Poll, PollFlags, PollReply, Request, Status,
 };
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use npt::{Access, AddressSpace, Cr3, Direct, Gpa, GuestCache, GuestPaging, Gva, Hpa, PhysMemory};
+use npt::{
+    Access, AddressSpace, Cr3, Direct, Gpa, GuestCache, GuestPaging, Gva, Hpa, NestedCache,
+    PhysMemory,
+};
 use zerocopy::IntoBytes;
 
 use crate::fire::GuestFire;
 use crate::guest::Guest;
 use crate::memory::GuestRam;
 use crate::name::VmName;
+use crate::nested::InnerGuest;
 use crate::stats::{Totals, VcpuCounters};
 use crate::symbols::SymbolTable;
 
@@ -70,6 +74,8 @@ pub struct Vcpu {
     page: Box<Descriptor>,
     machine: Cache<Current, Option<Arc<Machine>>>,
     translations: Box<GuestCache>,
+    /// Those of the guest's own guests.
+    nested: Box<NestedCache>,
     counters: Arc<VcpuCounters>,
 }
 
@@ -170,6 +176,7 @@ impl Shim {
             page: Box::new(Descriptor::ZERO),
             machine: Cache::new(Arc::clone(&self.current)),
             translations: Box::default(),
+            nested: Box::default(),
             counters: Arc::clone(counters),
         })
     }
@@ -187,7 +194,7 @@ impl Shim {
             return;
         }
         let at = Hpa(page.0);
-        let Vcpu { slot, page: copy, machine, translations: cache, counters } = vcpu;
+        let Vcpu { slot, page: copy, machine, translations: cache, nested, counters } = vcpu;
         let Some(head) = copy.as_mut_bytes().get_mut(..HEAD) else { return };
         if memory.read(at, head).is_err() {
             counters.refusal(Status::BadAddress);
@@ -205,7 +212,7 @@ impl Shim {
             Ok(request) => request,
             Err(status) => return refuse(memory, at, counters, status),
         };
-        if let Request::Fire { fire, stack } = request {
+        if let Request::Fire { fire, stack, nested: inner } = request {
             let Some(machine) =
                 machine.load().as_deref().filter(|m| m.cookie == copy.header.cookie)
             else {
@@ -213,7 +220,8 @@ impl Shim {
             };
             let (cpu, cr3) = (copy.header.cpu, copy.header.cr3);
             cache.begin_fire();
-            let context = GuestFire { fire, stack, cpu, cr3, memory, machine, cache };
+            let inner = inner.map(|vcpu| InnerGuest::new(vcpu, nested));
+            let context = GuestFire { fire, stack, cpu, cr3, memory, machine, cache, inner };
             // No destructive action is carried out: HELLO's answer says that none is wanted.
             let _ = self.engine.fire(*slot, ProbeId(fire.probe), &context);
             return answer(memory, at, NO_ACTION.as_bytes());

@@ -17,9 +17,11 @@ use host::control::{
     ConsumerEnd, PROTOCOL_VERSION, Reply, Request, blob, enabling_blob, read_blob,
 };
 use host::ids::{Enabling, Epid, ProbeId};
-use hypercall::{Context, Status, probe_entries};
+use hypercall::{Context, Nested, NestedKind, Status, probe_entries};
+use npt::{Hpa, PhysMemory};
 use shim::server::Server;
 use shim::testing::FakeGuest;
+use zerocopy::IntoBytes;
 
 const OK: u32 = Status::Ok.raw();
 
@@ -331,4 +333,85 @@ fn sockets_are_owned() {
     assert!(path.exists());
     drop(vm);
     assert!(!path.exists());
+}
+
+/// Eight bytes of the memory of the guest's own guest at `arg0`.
+const INNER: &str = ".returns 0 1 0 8\nflushts\nldgs arg0, %r1\npushtv DT_TYPE(0), %r0, %r1\n\
+                     setx 8, %r1\npushtv DT_TYPE(0), %r0, %r1\ncall nested_copyin, %r1\n\
+                     ldx [%r1], %r1\nret %r1\n";
+
+/// Where the inner guest's physical memory begins in the fake guest's.
+const INNER_RAM: u64 = 0x80_0000;
+
+/// Gives the fake guest a guest of its own: 64 pages behind nested tables, with tables that map
+/// two pages at the kernel's address which are no neighbours in its memory.
+fn inner_guest(vm: &Vm) -> Nested {
+    let ram = vm.guest.ram();
+    let set = |at: u64, value: u64| ram.write(Hpa(at), &value.to_le_bytes()).expect("in RAM");
+    let nested = 0x70_0000;
+    for level in 0..3 {
+        set(nested + level * 0x1000, (nested + (level + 1) * 0x1000) | 7);
+        set(INNER_RAM + 0x1000 * (level + 1) + if level == 0 { 256 * 8 } else { 0 }, {
+            (0x1000 * (level + 2)) | 3
+        });
+    }
+    for page in 0..64 {
+        set(nested + 0x3000 + page * 8, (INNER_RAM + page * 0x1000) | 7);
+    }
+    set(INNER_RAM + 0x4000, 0x9003);
+    set(INNER_RAM + 0x4008, 0x6003);
+    set(INNER_RAM + 0x9ff8, u64::from_le_bytes(*b"inner he"));
+    set(INNER_RAM + 0x6000, u64::from_le_bytes(*b"art\0\0\0\0\0"));
+    Nested {
+        root: nested,
+        cr3: 0x1000,
+        cr0: 0x8000_0001,
+        cr4: 0x20,
+        efer: 0xd00,
+        kind: NestedKind::Npt.raw(),
+        ..Nested::ZERO
+    }
+}
+
+/// A fire of probe 3 with `arg0` and the vCPU of an inner guest behind its stack.
+fn fire_with(vm: &mut Vm, arg0: u64, nested: &Nested) -> u32 {
+    let mut d = vm.guest.fire_descriptor(3, &[arg0], &[1, 2, 3]);
+    let at = usize::try_from(d.header.length).expect("small");
+    d.body.bytes_mut()[at..at + 64].copy_from_slice(nested.as_bytes());
+    d.body.bytes_mut()[4] |= 0x20;
+    d.header.length += 64;
+    vm.guest.ring(0, &d).header.status
+}
+
+/// A script reads a guest in the guest through both dimensions, over a page's end; what cannot be
+/// reached is a fault with its address, and so is everything if the fire brought no such guest.
+#[test]
+fn a_guest_in_the_guest_is_read() {
+    let mut vm = Vm::new("vm-outer");
+    let nested = inner_guest(&vm);
+    let mut consumer = vm.connect();
+    let mut session = consumer.open(&program(&[INNER]));
+    consumer.enable(&[3]);
+    vm.poll_until(&[3]);
+    let carried = vm.guest.enabled().get(&3).expect("enabled").context;
+    assert_eq!(carried & Context::NESTED.bits(), Context::NESTED.bits());
+    let base = 0xffff_8000_0000_0000;
+    assert_eq!(fire_with(&mut vm, base + 0xffb, &nested), OK);
+    assert_eq!(fire_with(&mut vm, base + 0xffe, &nested), OK);
+    let ept = Nested { kind: NestedKind::Ept.raw(), root: 0x7f, ..nested };
+    assert_eq!(fire_with(&mut vm, base, &ept), OK, "a root that no processor takes is no error");
+    let beyond = Nested { root: 0xffff_f000, ..nested };
+    assert_eq!(fire_with(&mut vm, base, &beyond), OK, "nor is one outside memory");
+    assert_eq!(vm.guest.fire(0, 3, &[base], &[1]), OK, "nor none at all");
+    let records = session.records();
+    let words = |record: &RawRecord| -> Vec<u64> {
+        record.bytes.as_chunks().0.iter().skip(2).map(|word| u64::from_le_bytes(*word)).collect()
+    };
+    let data: Vec<_> = records.iter().filter(|r| r.epid == Epid(3)).map(words).collect();
+    let expected: [u64; 2] = [*b"er heart", *b"heart\0\0\0"].map(u64::from_le_bytes);
+    assert_eq!(data, expected.map(|word| vec![word]));
+    let faults = records.iter().filter(|r| r.epid == Epid(u32::MAX)).count();
+    assert_eq!(faults, 3, "{records:?}");
+    let bad = Nested { kind: 9, ..nested };
+    assert_eq!(fire_with(&mut vm, base, &bad), Status::BadArgument.raw());
 }

@@ -55,6 +55,13 @@ const PROTOS: &[Proto] = &[
     Proto { number: subr::ALLOCA, gives: Gives::Scratch, args: &[Int], optional: 0 },
     Proto { number: subr::COPYIN, gives: Gives::Scratch, args: &[Address, Int], optional: 0 },
     optional(subr::COPYINSTR, TypeId::STRING, &[Address, Int]),
+    Proto {
+        number: subr::NESTED_COPYIN,
+        gives: Gives::Scratch,
+        args: &[Address, Int],
+        optional: 0,
+    },
+    optional(subr::NESTED_COPYINSTR, TypeId::STRING, &[Address, Int]),
     proto(subr::COPYINTO, TypeId::VOID, &[Address, Int, Address]),
     proto(subr::BCOPY, TypeId::VOID, &[Address, Address, Int]),
     proto(subr::RAND, TypeId::INT, &[]),

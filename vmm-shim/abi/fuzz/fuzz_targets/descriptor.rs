@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
     let mut descriptor = Descriptor::ZERO;
     let filled = data.len().min(PAGE_SIZE);
     descriptor.as_mut_bytes()[..filled].copy_from_slice(&data[..filled]);
-    if let Ok(Request::Fire { fire, stack }) = descriptor.parse() {
+    if let Ok(Request::Fire { fire, stack, nested: _ }) = descriptor.parse() {
         assert_eq!(stack.len(), fire.nstack as usize * 8);
     }
     let Some((count, batch)) = data.split_first() else { return };

@@ -1,0 +1,92 @@
+//! A guest that is a hypervisor has guests of its own, whose memory a script may want.
+//!
+//! ```text
+//!  host ── shim: GuestRam, by outer guest-physical address
+//!   └─ L1, the traced guest ── its module's FIRE says: root, CR3, CR0, CR4, EFER
+//!       └─ L2, the inner guest: virtual ──its CR3──▶ its physical ──root──▶ L1's physical
+//! ```
+//! The vCPU that L1's module describes is the one loaded on the CPU that fires, at the moment of
+//! the fire: nothing is remembered, so there is nothing to go stale. Both dimensions' tables lie in
+//! L1's RAM, where L1 and L2 can write what they like: the walk is bounded, and what it finds is
+//! memory of the VM or none.
+
+use dif::env::{Fault, FaultKind};
+use hypercall::{Nested, NestedKind};
+use npt::{
+    AddressSpace, Cr3, Ept, Eptp, GuestPaging, Gva, NestedCache, NestedCr3, Npt, NptMode,
+    PagingMode, PhysWidth, SecondDimension,
+};
+use x86_64::registers::control::{Cr0Flags, Cr4Flags, EferFlags};
+
+use crate::fire::fault;
+use crate::memory::GuestRam;
+
+/// A vCPU of the traced guest's own guest.
+#[derive(Debug)]
+pub(crate) struct InnerGuest<'a> {
+    vcpu: &'a Nested,
+    cache: &'a NestedCache,
+}
+
+impl<'a> InnerGuest<'a> {
+    /// The vCPU that a fire brought, with the cache of the outer vCPU that fires.
+    pub(crate) fn new(vcpu: &'a Nested, cache: &'a NestedCache) -> Self {
+        cache.begin_fire();
+        Self { vcpu, cache }
+    }
+
+    /// Reads the inner guest's memory at a virtual address of its own, kernel's and user's alike.
+    ///
+    /// # Context
+    /// Firing path: no allocation, no lock, bounded by the length.
+    ///
+    /// # Errors
+    /// [`FaultKind::BadAddr`] with the first address that cannot be read, or with `gva` if the
+    /// tables' root is none.
+    pub(crate) fn read(
+        &self,
+        memory: &GuestRam,
+        outer: PagingMode,
+        gva: Gva,
+        buf: &mut [u8],
+    ) -> Result<(), Fault> {
+        let root = self.vcpu.root;
+        match NestedKind::from_raw(self.vcpu.kind) {
+            Some(NestedKind::Npt) => {
+                // Nested tables have as many levels as those of the hypervisor's own kernel.
+                let mode = match outer {
+                    PagingMode::Level5 => NptMode::Level5,
+                    _ => NptMode::Level4,
+                };
+                self.through(memory, Npt::new(NestedCr3(root), mode, PhysWidth::MAX), gva, buf)
+            }
+            Some(NestedKind::Ept) => match Ept::decode(Eptp(root), PhysWidth::MAX) {
+                Ok(ept) => self.through(memory, ept, gva, buf),
+                Err(_) => Err(Fault::at(FaultKind::BadAddr, gva.0)),
+            },
+            None => Err(Fault::at(FaultKind::BadAddr, gva.0)),
+        }
+    }
+
+    fn through<N: SecondDimension>(
+        &self,
+        memory: &GuestRam,
+        nested: N,
+        gva: Gva,
+        buf: &mut [u8],
+    ) -> Result<(), Fault> {
+        let space = AddressSpace::new(memory, self.paging(), nested).with_cache(self.cache);
+        space.read(gva, buf).map_err(fault)
+    }
+
+    /// How the inner guest's CPU translates now.
+    fn paging(&self) -> GuestPaging {
+        GuestPaging::from_registers(
+            Cr0Flags::from_bits_truncate(self.vcpu.cr0),
+            Cr3(self.vcpu.cr3),
+            Cr4Flags::from_bits_truncate(self.vcpu.cr4),
+            EferFlags::from_bits_truncate(self.vcpu.efer),
+            PhysWidth::MAX,
+        )
+    }
+}
