@@ -21,6 +21,8 @@ mod code;
 pub mod demand;
 mod env;
 mod fire;
+#[cfg(feature = "std")]
+mod marks;
 mod private;
 mod state;
 

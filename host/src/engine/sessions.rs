@@ -18,6 +18,7 @@ use super::{
     code::{LoadError, Loaded, ecb_count},
     demand::Demand,
     fire::Probe,
+    marks::{Marked, Marks},
     private::{Guards, PerSlot, SlotGuard},
     state::{Group, Names, Places, Reaction, SessionCore, SlotState, SlotView},
 };
@@ -151,6 +152,8 @@ struct Retired {
 struct Control {
     sessions: BTreeMap<SessionId, Open>,
     next: u64,
+    /// What the table enables.
+    marked: Marked,
     retired: Vec<Retired>,
 }
 
@@ -158,6 +161,7 @@ struct Control {
 #[derive(Debug)]
 pub struct Engine<K: Clock = Monotonic> {
     guards: Guards,
+    marks: Marks,
     /// Always points to a `Table` from `Box::into_raw`.
     table: AtomicPtr<Table>,
     control: Mutex<Control>,
@@ -181,6 +185,7 @@ impl<K: Clock> Engine<K> {
     pub fn with_clock(slots: u32, vmname: &str, clock: K) -> Self {
         Self {
             guards: Guards::new(slots),
+            marks: Marks::new(),
             table: AtomicPtr::new(Box::into_raw(Box::default())),
             control: Mutex::default(),
             generation: AtomicU64::new(0),
@@ -354,11 +359,15 @@ impl<K: Clock> Engine<K> {
 
     /// Builds the table anew and swaps it in.
     fn publish(&self, control: &mut Control) {
-        let table = Box::new(build(control));
+        let (table, marked) = build(control);
+        let table = Box::new(table);
+        self.marks.set(&marked);
         let old = self.table.swap(Box::into_raw(table), SeqCst);
         // SAFETY: the pointer came from `Box::into_raw` and the swap has made this thread its
         // owner. Fires may still read it; it is kept until they are over.
         let old = unsafe { Box::from_raw(old) };
+        self.marks.clear(&control.marked, &marked);
+        control.marked = marked;
         let seen = self.guards.in_fire();
         control.retired.retain(|old| !self.guards.have_left(&old.seen));
         if !seen.is_empty() {
@@ -400,6 +409,17 @@ impl<K: Clock> Engine<K> {
     #[must_use]
     pub fn collisions(&self) -> u64 {
         self.collisions.load(Relaxed)
+    }
+
+    /// Whether a fire of this probe may find an ECB. Lets a platform leave a fire out before it has
+    /// gathered what a fire needs; a fire that comes while the answer changes may be left out.
+    ///
+    /// # Context
+    /// The firing path.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_enabled(&self, probe: ProbeId) -> bool {
+        self.marks.has(probe)
     }
 
     /// Fires a probe on a slot: runs its ECBs in every session.
@@ -476,7 +496,7 @@ fn demand_of(program: &Loaded, group: &Group) -> Demand {
     demand
 }
 
-fn build(control: &Control) -> Table {
+fn build(control: &Control) -> (Table, Marked) {
     let mut by_probe: BTreeMap<ProbeId, Vec<Entry>> = BTreeMap::new();
     for open in control.sessions.values() {
         let Some(program) = &open.enabled else { continue };
@@ -490,6 +510,7 @@ fn build(control: &Control) -> Table {
         }
     }
     let mut table = Table::default();
+    let marked = by_probe.keys().copied().collect();
     for (probe, entries) in by_probe {
         let start = u32_of(table.entries.len());
         table.entries.extend(entries);
@@ -498,5 +519,5 @@ fn build(control: &Control) -> Table {
             *run = (start, u32_of(table.entries.len()));
         }
     }
-    table
+    (table, marked)
 }

@@ -1,8 +1,9 @@
 //! A fake guest, a compiled clause, and nothing between them but the real code.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use dif::program::ProbeDesc;
 use dlang::source::Origin;
 use dlang::world::{ArgTypes, Os, Symbol, TypeContainer};
@@ -15,6 +16,7 @@ use host::ids::{Enabling, Epid, MachineId, ProbeId, SlotId};
 use hypercall::{Descriptor, Fire, Header};
 use npt::{Hpa, PhysMemory as _};
 use shim::testing::FakeGuest;
+use shim::{Shim, Vcpu};
 
 use zerocopy::IntoBytes as _;
 
@@ -51,6 +53,8 @@ impl World for NoTypes {
 #[derive(Debug)]
 pub struct Rig {
     guest: FakeGuest,
+    shim: Arc<Shim>,
+    vcpu: Vcpu,
     arena: ArenaMap,
     /// One FIRE descriptor for each value of `arg0`.
     descriptors: Vec<Descriptor>,
@@ -72,17 +76,19 @@ impl Rig {
         let fire = |probe, arg0| guest.fire_descriptor(probe, &[arg0, text], &[]);
         let descriptors: Vec<_> = (0..case.keys).map(|key| fire(PROBES[0], key)).collect();
         let pair = case.pair.then(|| fire(PROBES[1], 0));
-        Ok(Self { guest, arena, descriptors, turn: 0, pair })
+        let vcpu = guest.take_vcpu().context("no vCPU")?;
+        let shim = Arc::clone(&guest.shim);
+        Ok(Self { guest, shim, vcpu, arena, descriptors, turn: 0, pair })
     }
 
     /// One round: a fire, or two if the case is a pair. The guest's part, filling the descriptor's
     /// head, is done here too: the host's answer has overwritten it.
     pub fn round(&mut self) {
         self.write();
-        self.guest.ring_again(0);
+        self.shim.handle(&mut self.vcpu, FakeGuest::page(0));
         if let Some(second) = &self.pair {
             write_head(&self.guest, second);
-            self.guest.ring_again(0);
+            self.shim.handle(&mut self.vcpu, FakeGuest::page(0));
         }
     }
 

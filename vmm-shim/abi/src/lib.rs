@@ -28,6 +28,7 @@ compile_error!("the hypercall ABI is defined on little-endian machines only");
 mod calls;
 mod descriptor;
 mod entries;
+mod fire;
 pub mod layout;
 mod text;
 mod values;
@@ -41,6 +42,7 @@ pub use entries::{
     EntryError, MAX_FUNCTION, MAX_NAME, MAX_SYMBOL, MAX_TYPES, ProbeEntries, ProbeEntry, ProbeHead,
     SymbolEntries, SymbolEntry, SymbolHead, probe_entries, symbol_entries,
 };
+pub use fire::{FIRE_WORD, FireHead, Place, check_fire, head_place, nested_word, place};
 pub use text::text;
 pub use values::{
     AbiVersion, Action, BatchFlags, Call, Context, Features, HostFlags, Level, NestedKind, Op, Os,

@@ -1,38 +1,131 @@
 //! A FIRE descriptor as the tracing core sees it.
 //!
-//! The fixed part and the stack are a copy made when the call arrived; the guest's memory, which
-//! its other vCPUs go on writing, is read only where a script follows a pointer.
+//! Nothing is copied before a script asks for it: most ask for a word or two. A guest whose other
+//! vCPUs write to the page meanwhile changes what its own trace says. The two things that are
+//! handed out as bytes, name and stack, are copied at their first use.
+
+use std::cell::{Cell, OnceCell};
+use std::mem::offset_of;
 
 use dif::env::{Fault, FaultKind};
 use host::context::{FireContext, KernelStack};
-use hypercall::{Fire, text};
-use npt::{AddressSpace, Cr3, Direct, Failure, GuestCache, Gva};
+use hypercall::{
+    Descriptor, Fire, FireHead, Header, Nested, Place, head_place, nested_word, place, text,
+};
+use npt::{AddressSpace, Cr3, Direct, Failure, GuestCache, Gva, NestedCache};
+use zerocopy::IntoBytes;
 
 use crate::memory::GuestRam;
 use crate::nested::InnerGuest;
+use crate::page::Page;
 use crate::shim::Machine;
+
+/// Arguments of a probe.
+const ARGS: usize = 10;
+
+/// Bytes of a process's name.
+const NAME: usize = 32;
 
 /// One fire of a guest's probe.
 pub(crate) struct GuestFire<'a> {
-    pub(crate) fire: &'a Fire,
-    pub(crate) stack: &'a [u8],
-    pub(crate) cpu: u32,
-    pub(crate) cr3: u64,
-    pub(crate) memory: &'a GuestRam,
-    pub(crate) machine: &'a Machine,
+    page: Page<'a>,
+    /// What was checked: stack and inner guest lie in the page as it says.
+    head: FireHead,
+    memory: &'a GuestRam,
+    machine: &'a Machine,
     /// The vCPU's own; `begin_fire` was called.
-    pub(crate) cache: &'a GuestCache,
-    /// The guest's own guest on this CPU, if the fire brought one.
-    pub(crate) inner: Option<InnerGuest<'a>>,
+    cache: &'a GuestCache,
+    /// For the guest's own guests; `begin_fire` is called when `inner` is filled.
+    nested: &'a NestedCache,
+    /// The vCPU of the guest's own guest on this CPU, copied at its first use.
+    inner: OnceCell<Option<Nested>>,
+    name: OnceCell<[u8; NAME]>,
+    /// Where the stack goes; taken when it does.
+    room: Cell<Option<&'a mut Descriptor>>,
+    stack: OnceCell<&'a [u8]>,
 }
 
 impl<'a> GuestFire<'a> {
+    /// A fire whose page passed `check_fire`.
+    #[inline(always)]
+    pub(crate) fn new(
+        page: Page<'a>,
+        head: FireHead,
+        (memory, machine): (&'a GuestRam, &'a Machine),
+        (cache, nested): (&'a GuestCache, &'a NestedCache),
+        room: &'a mut Descriptor,
+    ) -> Self {
+        let (inner, name, stack) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let room = Cell::new(Some(room));
+        Self { page, head, memory, machine, cache, nested, inner, name, room, stack }
+    }
+
+    /// The field at a place of FIRE's body, 64 bits of it.
+    #[inline(always)]
+    fn get(&self, offset: usize) -> u64 {
+        self.page.field(place(offset))
+    }
+
+    /// A field of 32 bits.
+    #[inline(always)]
+    fn get32(&self, offset: usize) -> u32 {
+        low(self.get(offset))
+    }
+
+    /// The guest's CR3, as the kernel sees it.
+    #[inline]
+    fn cr3(&self) -> u64 {
+        self.page.field(head_place(offset_of!(Header, cr3)))
+    }
+
     /// The guest's memory under these page tables.
     #[inline]
     fn space(&self, cr3: u64) -> AddressSpace<'a, GuestRam, Direct, &'a GuestCache> {
         let paging = self.machine.paging.with_cr3(Cr3(cr3));
         AddressSpace::new(self.memory, paging, Direct).with_cache(self.cache)
     }
+
+    /// Copies the stack, a word at a time, into the vCPU's own memory.
+    #[cold]
+    fn copy_stack(&self) -> &'a [u8] {
+        const FIRST: Place = place(size_of::<Fire>());
+        let Some(room) = self.room.take() else { return &[] };
+        let frames = usize::try_from(self.head.frames).unwrap_or(0);
+        let words = room.body.bytes_mut().as_chunks_mut().0;
+        for (to, at) in words.iter_mut().take(frames).zip(FIRST.word..) {
+            *to = self.page.word(at).to_le_bytes();
+        }
+        room.body.bytes().get(..frames * 8).unwrap_or_default()
+    }
+
+    /// The vCPU behind the stack, if `check_fire` found one there.
+    #[cold]
+    fn copy_inner(&self) -> Option<Nested> {
+        if !self.head.has_nested {
+            return None;
+        }
+        self.nested.begin_fire();
+        let mut inner = Nested::ZERO;
+        let words = inner.as_mut_bytes().as_chunks_mut().0;
+        for (to, at) in words.iter_mut().zip(nested_word(self.head.frames)..) {
+            *to = self.page.word(at).to_le_bytes();
+        }
+        Some(inner)
+    }
+
+    fn copy_name(&self) -> [u8; NAME] {
+        const FIRST: Place = place(offset_of!(Fire, execname));
+        let mut name = [0; NAME];
+        for (to, at) in name.as_chunks_mut().0.iter_mut().zip(FIRST.word..) {
+            *to = self.page.word(at).to_le_bytes();
+        }
+        name
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "cutting to the low half is the purpose")]
+const fn low(word: u64) -> u32 {
+    word as u32
 }
 
 /// What a script is told of an address that does not translate.
@@ -44,53 +137,57 @@ pub(crate) fn fault(failure: Failure) -> Fault {
 impl FireContext for GuestFire<'_> {
     #[inline]
     fn arg(&self, index: usize) -> u64 {
-        self.fire.args.get(index).copied().unwrap_or(0)
+        if index < ARGS { self.page.word(place(offset_of!(Fire, args)).word + index) } else { 0 }
     }
+    #[inline]
     fn pid(&self) -> u32 {
-        self.fire.pid
+        self.get32(offset_of!(Fire, pid))
     }
     fn tid(&self) -> u32 {
-        self.fire.tid
+        self.get32(offset_of!(Fire, tid))
     }
     fn ppid(&self) -> u32 {
-        self.fire.ppid
+        self.get32(offset_of!(Fire, ppid))
     }
     fn uid(&self) -> u32 {
-        self.fire.uid
+        self.get32(offset_of!(Fire, uid))
     }
     fn gid(&self) -> u32 {
-        self.fire.gid
+        self.get32(offset_of!(Fire, gid))
     }
     fn cpu(&self) -> u32 {
-        self.cpu
+        low(self.page.field(head_place(offset_of!(Header, cpu))))
     }
     fn errno(&self) -> i32 {
-        self.fire.errno
+        self.get32(offset_of!(Fire, errno)).cast_signed()
     }
     fn thread(&self) -> u64 {
-        self.fire.thread
+        self.get(offset_of!(Fire, thread))
     }
     fn vtimestamp(&self) -> u64 {
-        self.fire.vtimestamp
+        self.get(offset_of!(Fire, vtimestamp))
     }
     fn execname(&self) -> &[u8] {
-        text(&self.fire.execname)
+        text(self.name.get_or_init(|| self.copy_name()))
     }
     fn ip(&self) -> u64 {
-        self.fire.ip
+        self.get(offset_of!(Fire, ip))
     }
     fn kernel_stack(&self) -> KernelStack<'_> {
-        KernelStack::new(self.stack)
+        KernelStack::new(self.stack.get_or_init(|| self.copy_stack()))
     }
     fn read_kernel(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        self.space(self.cr3).read(Gva(addr), buf).map_err(fault)
+        self.space(self.cr3()).read(Gva(addr), buf).map_err(fault)
     }
     fn read_user(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        let cr3 = if self.fire.user_cr3 == 0 { self.cr3 } else { self.fire.user_cr3 };
+        let user = self.get(offset_of!(Fire, user_cr3));
+        let cr3 = if user == 0 { self.cr3() } else { user };
         self.space(cr3).as_user().read(Gva(addr), buf).map_err(fault)
     }
     fn read_nested(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        let inner = self.inner.as_ref().ok_or(Fault::at(FaultKind::BadAddr, addr))?;
+        let inner = self.inner.get_or_init(|| self.copy_inner()).as_ref();
+        let vcpu = inner.ok_or(Fault::at(FaultKind::BadAddr, addr))?;
+        let inner = InnerGuest::new(vcpu, self.nested);
         inner.read(self.memory, self.machine.paging.mode(), Gva(addr), buf)
     }
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize {

@@ -17,6 +17,7 @@ mod guest;
 pub mod memory;
 pub mod name;
 mod nested;
+mod page;
 pub mod plan;
 #[expect(unsafe_code, reason = "guest RAM is memory that somebody else maps and writes")]
 mod region;

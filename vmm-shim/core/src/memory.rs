@@ -11,11 +11,15 @@ use vm_memory::{Bytes, VolatileMemory, VolatileSlice};
 
 pub use crate::region::Region;
 
+use crate::page::Page;
+
 /// A guest's RAM by guest-physical address. To the `npt` crate this is memory addressed by [`Hpa`]
 /// with `npt::Direct` as the second dimension: guest-physical addresses are its last ones.
 #[derive(Debug)]
 pub struct GuestRam {
-    parts: Vec<Part>,
+    /// The lowest.
+    first: Part,
+    rest: Vec<Part>,
 }
 
 /// One region, with what is asked of it at every access beside it.
@@ -50,6 +54,21 @@ pub enum BadRegions {
     },
 }
 
+impl Part {
+    #[inline(always)]
+    fn slice(&self, at: u64, len: usize) -> Option<VolatileSlice<'_>> {
+        // Below the region this wraps to something no region is long enough for.
+        let offset = usize::try_from(at.wrapping_sub(self.base)).ok()?;
+        self.region.bytes().get_slice(offset, len).ok()
+    }
+
+    #[inline(always)]
+    fn page(&self, at: u64) -> Option<Page<'_>> {
+        let offset = usize::try_from(at.wrapping_sub(self.base)).ok()?;
+        Page::new(self.region.bytes(), offset)
+    }
+}
+
 impl GuestRam {
     /// Takes regions, in any order.
     ///
@@ -59,9 +78,6 @@ impl GuestRam {
         let part = |region: Region| Part { base: region.base(), len: region.len(), region };
         let mut parts: Vec<_> = regions.into_iter().map(Into::into).map(part).collect();
         parts.sort_by_key(|part| part.base);
-        if parts.is_empty() {
-            return Err(BadRegions::None);
-        }
         let mut before: Option<(u64, u64)> = None;
         for &Part { base, len, .. } in &parts {
             let end = base.checked_add(len).ok_or(BadRegions::TooFar { base, len })?;
@@ -70,27 +86,34 @@ impl GuestRam {
             }
             before = Some((base, end));
         }
-        Ok(Self { parts })
+        let mut parts = parts.into_iter();
+        let first = parts.next().ok_or(BadRegions::None)?;
+        Ok(Self { first, rest: parts.collect() })
     }
 
     /// Bytes of all regions.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.parts.iter().map(|part| part.len).sum()
+        self.rest.iter().map(|part| part.len).sum::<u64>() + self.first.len
+    }
+
+    /// The descriptor at `at`, if all of it lies in one region.
+    ///
+    /// # Context
+    /// The firing path.
+    #[inline(always)]
+    pub(crate) fn page(&self, at: Hpa) -> Option<Page<'_>> {
+        // A kernel's own pages mostly lie below the hole: the first region, without a loop.
+        self.first.page(at.0).or_else(|| self.rest.iter().find_map(|part| part.page(at.0)))
     }
 
     /// `len` bytes at `at`, if they all lie in one region.
     #[inline]
     fn slice(&self, at: u64, len: usize) -> Result<VolatileSlice<'_>, Outside> {
-        for part in &self.parts {
-            // Below the region this wraps to something no region is long enough for.
-            let offset = at.wrapping_sub(part.base);
-            if offset < part.len {
-                let offset = usize::try_from(offset).map_err(|_| Outside)?;
-                return part.region.bytes().get_slice(offset, len).map_err(|_| Outside);
-            }
+        if let Some(found) = self.first.slice(at, len) {
+            return Ok(found);
         }
-        Err(Outside)
+        self.rest.iter().find_map(|part| part.slice(at, len)).ok_or(Outside)
     }
 }
 

@@ -29,9 +29,9 @@ pub(crate) struct InnerGuest<'a> {
 }
 
 impl<'a> InnerGuest<'a> {
-    /// The vCPU that a fire brought, with the cache of the outer vCPU that fires.
+    /// The vCPU that a fire brought, with the cache of the outer vCPU that fires, whose
+    /// `begin_fire` was called in this fire.
     pub(crate) fn new(vcpu: &'a Nested, cache: &'a NestedCache) -> Self {
-        cache.begin_fire();
         Self { vcpu, cache }
     }
 

@@ -1,9 +1,12 @@
 //! The dispatcher: one call of a guest, from its doorbell to its answer.
 //!
 //! # Time of check, time of use
-//! A descriptor lies in memory that the guest's other vCPUs may write meanwhile. It is copied into
-//! memory of the calling vCPU's own, each byte once, and only that copy is looked at. Batches are
-//! copied whole before their first entry is read.
+//! A descriptor lies in memory that the guest's other vCPUs may write meanwhile. Each word of a FIRE
+//! that is checked is read once, and what was checked is what is used; the rest has no wrong value
+//! and is read when a script asks for it. A FIRE of a probe that nobody wants is answered without
+//! a look at anything but who calls and the probe. Any other call is copied into memory of the calling
+//! vCPU's own, each byte once, and only that copy is looked at. Batches are copied whole before
+//! their first entry is read.
 //!
 //! # The two kinds of calls
 //! FIRE is the firing path: it reads the descriptor, one word that says whether the machine is
@@ -21,8 +24,8 @@ use host::control::ShimStats;
 use host::engine::Engine;
 use host::ids::{LocalSlot, ProbeId};
 use hypercall::{
-    Call, Command, DOORBELL_OFFSET, Descriptor, Fire, FireReply, Header, Hello, HelloReply,
-    MAX_PROBES, Poll, PollFlags, PollReply, Request, Status,
+    Call, Command, DOORBELL_OFFSET, Descriptor, FIRE_WORD, Fire, FireReply, Header, Hello,
+    HelloReply, MAX_PROBES, Place, Poll, PollFlags, PollReply, Request, Status, check_fire, place,
 };
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use npt::{
@@ -35,7 +38,7 @@ use crate::fire::GuestFire;
 use crate::guest::Guest;
 use crate::memory::GuestRam;
 use crate::name::VmName;
-use crate::nested::InnerGuest;
+use crate::page::Page;
 use crate::stats::{Totals, VcpuCounters};
 use crate::symbols::SymbolTable;
 
@@ -48,8 +51,13 @@ pub const MAX_VCPUS: u32 = 1024;
 /// The most lines on stderr that a guest's calls can cause.
 const MAX_LINES_OF_GUEST: u64 = 20;
 
-/// What a FIRE without a stack takes: read in one go, before it is known what call it is.
-const HEAD: usize = size_of::<Header>() + size_of::<Fire>();
+/// The words of a descriptor that FIRE's short way knows.
+const STATUS: usize = std::mem::offset_of!(Header, status) / 8;
+const COOKIE: usize = std::mem::offset_of!(Header, cookie) / 8;
+/// The word of FIRE's reply that holds the action; without one there is no argument.
+const REPLY: usize = (size_of::<Header>() + std::mem::offset_of!(FireReply, action)) / 8;
+/// Status and length of FIRE's answer.
+const FIRE_DONE: u64 = (size_of::<FireReply>() as u64) << 32 | Status::Ok.raw() as u64;
 
 /// What a fire needs to know of the machine. Replaced as a whole, never changed.
 #[derive(Debug)]
@@ -70,7 +78,7 @@ type Current = Arc<ArcSwapOption<Machine>>;
 #[derive(Debug)]
 pub struct Vcpu {
     slot: LocalSlot,
-    /// The copy of the descriptor of the call that is being handled.
+    /// The copy of the descriptor of the call that is being handled; of a FIRE the stack alone.
     page: Box<Descriptor>,
     machine: Cache<Current, Option<Arc<Machine>>>,
     translations: Box<GuestCache>,
@@ -86,6 +94,9 @@ pub struct Shim {
     engine: Engine,
     memory: OnceLock<GuestRam>,
     current: Current,
+    /// The cookie of `current`, for fires; a random number that no guest was told while there is
+    /// none, or when the shim is turned off.
+    cookie: AtomicU64,
     guest: Mutex<Guest>,
     counters: Vec<Arc<VcpuCounters>>,
     /// Makes cookies.
@@ -110,9 +121,6 @@ pub enum NewError {
     System(&'static str, nix::Error),
 }
 
-/// A fire's answer: nothing is wanted from the guest.
-const NO_ACTION: FireReply = FireReply::ZERO;
-
 impl Shim {
     /// The shim of a VM with at most that many vCPUs.
     ///
@@ -125,6 +133,7 @@ impl Shim {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|e| NewError::System("eventfd", e))?;
         let engine = Engine::new(vcpus, name.as_str());
+        let random = RandomState::new();
         Ok(Arc::new(Self {
             name,
             engine,
@@ -132,7 +141,8 @@ impl Shim {
             current: Arc::new(ArcSwapOption::empty()),
             guest: Mutex::new(Guest::default()),
             counters: (0..vcpus).map(|_| Arc::default()).collect(),
-            random: RandomState::new(),
+            cookie: AtomicU64::new(nobodys_cookie(&random)),
+            random,
             wake,
             off: AtomicBool::new(false),
             polls: AtomicU64::new(0),
@@ -190,15 +200,68 @@ impl Shim {
     #[inline]
     pub fn handle(&self, vcpu: &mut Vcpu, page: Gpa) {
         let Some(memory) = self.memory.get() else { return };
+        let at = Hpa(page.0);
+        let Some(page) = memory.page(at) else { return self.no_page(vcpu) };
+        if page.word(0) != FIRE_WORD {
+            return self.call(vcpu, memory, at);
+        }
+        vcpu.counters.call(Call::Fire);
+        if page.word(COOKIE) != self.cookie.load(Ordering::Relaxed) {
+            return self.refuse_fire(vcpu, memory, at, Status::NotReady);
+        }
+        if self.engine.is_enabled(ProbeId(fire_probe(page))) {
+            return self.fire(vcpu, memory, at, page);
+        }
+        conclude_fire(page);
+    }
+
+    /// A FIRE of a probe that someone wants.
+    #[inline(never)]
+    fn fire(&self, vcpu: &mut Vcpu, memory: &GuestRam, at: Hpa, page: Page<'_>) {
+        let head = match check_fire(|at| page.word(at)) {
+            Ok(head) => head,
+            Err(status) => return self.refuse_fire(vcpu, memory, at, status),
+        };
+        let Vcpu { slot, page: room, machine, translations, nested, .. } = vcpu;
+        let Some(machine) = machine.load().as_deref() else {
+            return self.refuse_fire(vcpu, memory, at, Status::NotReady);
+        };
+        translations.begin_fire();
+        let context = GuestFire::new(page, head, (memory, machine), (translations, nested), room);
+        // No destructive action is carried out: HELLO's answer says that none is wanted.
+        let _ = self.engine.fire(*slot, ProbeId(head.probe), &context);
+        conclude_fire(page);
+    }
+
+    /// A FIRE that is not answered with OK: not at all, if the shim is turned off.
+    #[cold]
+    #[inline(never)]
+    fn refuse_fire(&self, vcpu: &Vcpu, memory: &GuestRam, at: Hpa, status: Status) {
+        if !self.off.load(Ordering::Relaxed) {
+            refuse(memory, at, &vcpu.counters, status);
+        }
+    }
+
+    /// A doorbell whose page is no RAM.
+    #[cold]
+    #[inline(never)]
+    fn no_page(&self, vcpu: &Vcpu) {
+        if !self.off.load(Ordering::Relaxed) {
+            vcpu.counters.refusal(Status::BadAddress);
+        }
+    }
+
+    /// Every call but FIRE: the page is copied first, and only the copy is looked at.
+    #[cold]
+    #[inline(never)]
+    fn call(&self, vcpu: &mut Vcpu, memory: &GuestRam, at: Hpa) {
         if self.off.load(Ordering::Relaxed) {
             return;
         }
-        let at = Hpa(page.0);
-        let Vcpu { slot, page: copy, machine, translations: cache, nested, counters } = vcpu;
-        let Some(head) = copy.as_mut_bytes().get_mut(..HEAD) else { return };
+        let Vcpu { page: copy, counters, .. } = vcpu;
+        let Some(head) = copy.as_mut_bytes().get_mut(..size_of::<Header>()) else { return };
         if memory.read(at, head).is_err() {
-            counters.refusal(Status::BadAddress);
-            return;
+            return counters.refusal(Status::BadAddress);
         }
         let call = match copy.header.check() {
             Ok(call) => call,
@@ -208,33 +271,13 @@ impl Shim {
         if !read_rest(memory, at, copy) {
             return refuse(memory, at, counters, Status::BadAddress);
         }
-        let request = match copy.parse() {
-            Ok(request) => request,
-            Err(status) => return refuse(memory, at, counters, status),
-        };
-        if let Request::Fire { fire, stack, nested: inner } = request {
-            let Some(machine) =
-                machine.load().as_deref().filter(|m| m.cookie == copy.header.cookie)
-            else {
-                return refuse(memory, at, counters, Status::NotReady);
-            };
-            let (cpu, cr3) = (copy.header.cpu, copy.header.cr3);
-            cache.begin_fire();
-            let inner = inner.map(|vcpu| InnerGuest::new(vcpu, nested));
-            let context = GuestFire { fire, stack, cpu, cr3, memory, machine, cache, inner };
-            // No destructive action is carried out: HELLO's answer says that none is wanted.
-            let _ = self.engine.fire(*slot, ProbeId(fire.probe), &context);
-            return answer(memory, at, NO_ACTION.as_bytes());
-        }
-        match self.slow(memory, at, copy, &request) {
-            Ok(()) => {}
-            Err(status) => refuse(memory, at, counters, status),
+        let done = copy.parse().and_then(|request| self.slow(memory, at, copy, &request));
+        if let Err(status) = done {
+            refuse(memory, at, counters, status);
         }
     }
 
-    /// Every call but FIRE.
-    #[cold]
-    #[inline(never)]
+    /// A call that was copied and checked.
     fn slow(
         &self,
         memory: &GuestRam,
@@ -302,6 +345,7 @@ impl Shim {
             let symbols = Arc::default();
             let machine = Machine { life: guest.life, cookie, paging, symbols };
             self.current.store(Some(Arc::new(machine)));
+            self.tell_cookie(cookie);
             cookie
         };
         self.wake();
@@ -383,6 +427,7 @@ impl Shim {
     pub fn goodbye(&self, reason: &str) {
         {
             let mut guest = self.guest();
+            self.tell_cookie(nobodys_cookie(&self.random));
             self.current.store(None);
             guest.leave(reason);
         }
@@ -391,8 +436,19 @@ impl Shim {
 
     /// Stops answering for good: something went wrong that must not go on inside the monitor.
     pub fn turn_off(&self, reason: &str) {
-        if !self.off.swap(true, Ordering::Relaxed) {
+        if !self.off.swap(true, Ordering::SeqCst) {
+            self.cookie.store(nobodys_cookie(&self.random), Ordering::SeqCst);
             self.say(&format!("turned off: {reason}"));
+        }
+    }
+
+    /// Lets fires with this cookie in, unless the shim is turned off. Called with the guest's lock
+    /// held.
+    fn tell_cookie(&self, cookie: u64) {
+        self.cookie.store(cookie, Ordering::SeqCst);
+        // `turn_off` sets its flag before it takes the cookie away: one of the two is last.
+        if self.off.load(Ordering::SeqCst) {
+            self.cookie.store(nobodys_cookie(&self.random), Ordering::SeqCst);
         }
     }
 
@@ -451,13 +507,30 @@ impl Shim {
     }
 }
 
-/// Copies what of a descriptor's body is behind [`HEAD`]; false if it is not in RAM.
-#[inline]
+/// A cookie that no guest was told: even, unlike those, and not to be guessed.
+fn nobodys_cookie(random: &RandomState) -> u64 {
+    random.hash_one(u64::MAX) & !1
+}
+
+/// The probe a FIRE names, before anything of it was checked.
+#[inline(always)]
+fn fire_probe(page: Page<'_>) -> u32 {
+    const PROBE: Place = place(std::mem::offset_of!(Fire, probe));
+    let [a, b, c, d, ..] = page.field(PROBE).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// Answers a FIRE: nothing is wanted from the guest. The status goes last.
+#[inline(always)]
+fn conclude_fire(page: Page<'_>) {
+    page.set(REPLY, 0);
+    page.set(STATUS, FIRE_DONE);
+}
+
+/// Copies a descriptor's body; false if it is not in RAM.
 fn read_rest(memory: &GuestRam, at: Hpa, copy: &mut Descriptor) -> bool {
-    let end = size_of::<Header>() + usize::try_from(copy.header.length).unwrap_or(usize::MAX);
-    if end <= HEAD {
-        return true;
-    }
+    const HEAD: usize = size_of::<Header>();
+    let end = HEAD + usize::try_from(copy.header.length).unwrap_or(usize::MAX - HEAD);
     match copy.as_mut_bytes().get_mut(HEAD..end) {
         Some(rest) => memory.read(offset(at, HEAD), rest).is_ok(),
         None => false,
@@ -507,5 +580,7 @@ fn conclude(memory: &GuestRam, at: Hpa, status: Status, length: u32, body: &[u8]
 
 const _: () = {
     assert!(std::mem::offset_of!(Header, length) == std::mem::offset_of!(Header, status) + 4);
+    assert!(std::mem::offset_of!(Header, status) % 8 == 0);
+    assert!(std::mem::offset_of!(Header, cookie) % 8 == 0);
     assert!(DOORBELL_OFFSET < size_of::<Header>());
 };

@@ -13,6 +13,13 @@
 
 use std::sync::Arc;
 
+use dif::number::act;
+use dif::program::{Action, DifoIndex, EcbDesc, ProbeDesc, Program};
+use host::arena::activity::Activity;
+use host::arena::config::{ArenaConfig, BufPolicy};
+use host::arena::map::ArenaMap;
+use host::engine::NoNames;
+use host::ids::{Enabling, Epid, MachineId, ProbeId, SlotId};
 use hypercall::{
     AbiVersion, BatchFlags, Body, Call, Command, Descriptor, Fire, Header, Hello, Op, Os, Poll,
     PollReply, ProbeEntry, ProbeHead, ProbeKind, Probes, ProbesGone, STATUS_UNANSWERED,
@@ -376,10 +383,85 @@ impl FakeGuest {
         self.ring(vcpu, &descriptor).header.status
     }
 
+    /// Opens a session on the probes from 1 to `probes` whose clauses look at everything a fire
+    /// has and follow `arg0` and `arg1` as kernel and as user addresses. Its records are
+    /// overwritten as they come.
+    ///
+    /// # Errors
+    /// If the session does not open.
+    pub fn trace_everything(&self, probes: u32) -> Result<ArenaMap, FakeError> {
+        let fail = |error: &dyn std::fmt::Display| FakeError(error.to_string());
+        let program = curious_program().map_err(|e| fail(&e))?;
+        let mut config = ArenaConfig {
+            nslots: 1 + MAX_FAKE_VCPUS,
+            bufsize: 64 << 10,
+            aggsize: 64 << 10,
+            bufpolicy: BufPolicy::Ring,
+            ..ArenaConfig::default()
+        };
+        config.add_program(&program).map_err(|e| fail(&e))?;
+        let arena = ArenaMap::create(config).map_err(|e| fail(&e))?;
+        let engine = self.shim.engine();
+        let again = arena.map_again().map_err(|e| fail(&e))?;
+        let session = engine
+            .open_mapped(again, MachineId(1), SlotId(1), MAX_FAKE_VCPUS)
+            .map_err(|e| fail(&e))?;
+        engine.load_program(session, &program).map_err(|e| fail(&e))?;
+        let ecbs = 0..u32::try_from(program.ecbs.len()).unwrap_or(0);
+        let enablings: Vec<Enabling> = (1..=probes)
+            .flat_map(|probe| ecbs.clone().map(move |ecb| (probe, ecb)))
+            .map(|(probe, ecb)| Enabling {
+                probe: ProbeId(probe),
+                ecb,
+                epid: Epid(ecb + 1),
+                id: probe,
+            })
+            .collect();
+        engine.enable(session, &enablings, &NoNames).map_err(|e| fail(&e))?;
+        Activity::step(&arena.header().activity, Activity::Inactive, Activity::Active);
+        Ok(arena)
+    }
+
     /// GOODBYE; returns the status.
     pub fn goodbye(&mut self) -> u32 {
         self.call(Call::Goodbye, &[0_u8; 0]).0
     }
+}
+
+/// Clauses that use what a fire carries; one each for what may fault, so that the others go on.
+fn curious_program() -> Result<Program, dif::asm::AsmError> {
+    const VALUE: &str = ".returns 0 1 0 8";
+    const STRING: &str = ".returns 1 6 1 256";
+    let clauses: [&[(u16, u64, &str, &str)]; 6] = [
+        &[
+            (act::DIFEXPR, 0, VALUE, "ldgs arg9, %r1"),
+            (act::DIFEXPR, 0, VALUE, "ldgs pid, %r1"),
+            (act::DIFEXPR, 0, VALUE, "ldgs errno, %r1"),
+            (act::DIFEXPR, 0, VALUE, "ldgs caller, %r1"),
+            (act::DIFEXPR, 0, STRING, "ldgs execname, %r1"),
+        ],
+        &[(act::STACK, 8, "", ""), (act::IMMSTACK, 8, "", "")],
+        &[(act::DIFEXPR, 0, VALUE, "ldgs arg0, %r1\nldx [%r1], %r1")],
+        &[(act::DIFEXPR, 0, VALUE, "ldgs arg1, %r1\nuldx [%r1], %r1")],
+        &[(act::DIFEXPR, 0, STRING, "ldgs arg0, %r1")],
+        &[(act::DIFEXPR, 0, STRING, "ldgs curthread, %r1")],
+    ];
+    let mut program = Program::default();
+    for (clause, texts) in (0..).zip(clauses) {
+        let mut actions = Vec::new();
+        for &(kind, arg, returns, code) in texts {
+            let mut difo = None;
+            if !code.is_empty() {
+                difo = u32::try_from(program.difos.len()).ok().map(DifoIndex);
+                let text = format!("{returns}\n{code}\nret %r1\n");
+                program.difos.push(dif::asm::assemble(&text)?);
+            }
+            actions.push(Action { kind, difo, ntuple: 0, arg, format: None, uarg: 0 });
+        }
+        let probe = ProbeDesc::default();
+        program.ecbs.push(EcbDesc { probe, predicate: None, actions, clause });
+    }
+    Ok(program)
 }
 
 /// A probe `sdt:fake:fn:name`.

@@ -10,11 +10,13 @@ use zerocopy::IntoBytes;
 
 const OK: u32 = Status::Ok.raw();
 
-/// A guest that has said HELLO and has some probes.
+/// A guest that has said HELLO and has some probes, all of them traced with all they carry.
 fn guest() -> FakeGuest {
     let mut guest = FakeGuest::new("vm", 2).expect("a fake guest");
     assert_eq!(guest.hello(), OK);
     assert_eq!(guest.some_probes(10), OK);
+    // The session has a mapping of its own.
+    drop(guest.trace_everything(10).expect("a session"));
     guest
 }
 
@@ -195,6 +197,32 @@ fn refusals_are_counted_by_status() {
     }
     assert_eq!(guest.ring(0, &good).header.status, OK);
     assert_eq!(guest.shim.stats().bad_calls, 600);
+}
+
+/// What nobody traces is answered whatever else the descriptor says, but only to the guest itself.
+#[test]
+fn untraced_probes_are_answered_at_once() {
+    let mut guest = guest();
+    let mut d = guest.fire_descriptor(11, &[], &[]);
+    d.header.level = 4;
+    assert_eq!(guest.ring(0, &d).header.status, OK);
+    d.header.cookie ^= 1;
+    assert_eq!(guest.ring(0, &d).header.status, Status::NotReady.raw());
+}
+
+/// Every clause of a traced fire leaves its record or its fault.
+#[test]
+fn traced_fires_are_recorded() {
+    let mut guest = FakeGuest::new("vm", 2).expect("a fake guest");
+    assert_eq!(guest.hello(), OK);
+    assert_eq!(guest.some_probes(10), OK);
+    let arena = std::sync::Arc::new(guest.trace_everything(10).expect("a session"));
+    let user = FakeGuest::user_address(0x200);
+    assert_eq!(guest.fire(0, 3, &[FakeGuest::kernel_address(0), user], &[DATA, 7]), OK);
+    let mut reader = host::arena::reader::Reader::new(arena);
+    let mut epids = Vec::new();
+    reader.drain_all(&mut |_, record| epids.push(record.epid.0));
+    assert_eq!(epids, [1, 2, 3, 4, 5, 6]);
 }
 
 /// A doorbell whose page is no RAM touches nothing.

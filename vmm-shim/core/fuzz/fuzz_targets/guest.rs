@@ -44,6 +44,7 @@ fuzz_target!(|input: &[u8]| {
     let Ok(mut guest) = FakeGuest::new("fuzz", 2) else { return };
     guest.hello();
     guest.some_probes(4);
+    let Ok(_arena) = guest.trace_everything(4) else { return };
     let mut rest = input;
     while let [kind, length, tail @ ..] = rest {
         let (bytes, tail) = tail.split_at(usize::from(*length).min(tail.len()));
