@@ -42,6 +42,7 @@ use nix::{
             UnixAddr,
         },
     },
+    unistd::{UnlinkatFlags, unlinkat},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
@@ -375,6 +376,9 @@ fn seqpacket(flags: SockFlag) -> Result<OwnedFd, ControlError> {
 pub struct Listener {
     socket: OwnedFd,
     path: PathBuf,
+    /// The run directory: a process that has gone into a sandbox can remove the file only by way
+    /// of a descriptor that it had before.
+    dir: Option<OwnedFd>,
 }
 
 impl Listener {
@@ -395,7 +399,8 @@ impl Listener {
         socket::bind(listening.as_raw_fd(), &addr).map_err(system("bind"))?;
         let backlog = socket::Backlog::new(16).map_err(system("listen"))?;
         socket::listen(&listening, backlog).map_err(system("listen"))?;
-        Ok(Self { socket: listening, path: path.to_owned() })
+        let dir = path.parent().and_then(|dir| File::open(dir).ok()).map(OwnedFd::from);
+        Ok(Self { socket: listening, path: path.to_owned(), dir })
     }
 
     /// Takes a waiting connection; `None` if there is none (the listener does not block).
@@ -426,8 +431,9 @@ impl AsFd for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        let (Some(dir), Some(name)) = (&self.dir, self.path.file_name()) else { return };
         // Nothing is lost if it is gone already; the next shim replaces a stale one.
-        drop(fs::remove_file(&self.path));
+        let _removed = unlinkat(dir, name, UnlinkatFlags::NoRemoveDir);
     }
 }
 

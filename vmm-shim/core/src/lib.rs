@@ -27,7 +27,7 @@ pub mod shim;
 pub mod stats;
 pub mod symbols;
 pub mod tables;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(all(target_os = "linux", any(test, feature = "testing")))]
 pub mod testing;
 
 pub use shim::{Shim, Vcpu};

@@ -81,6 +81,17 @@ pub struct FakeGuest {
     /// What POLL replies told to enable.
     enabled: std::collections::BTreeMap<u32, Command>,
     acknowledge: u32,
+    door: Option<Door>,
+}
+
+/// What rings the doorbell of a guest whose shim is in another process: called with the vCPU and
+/// the descriptor's page, it returns when the call is answered.
+pub struct Door(Box<dyn FnMut(usize, Gpa) + Send>);
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Door")
+    }
 }
 
 impl FakeGuest {
@@ -97,6 +108,25 @@ impl FakeGuest {
         let region = GuestRegionMmap::from_range(GuestAddress(0), RAM, None)
             .map_err(|e| FakeError(e.to_string()))?;
         let ram = GuestRam::new(vec![region]).map_err(|e| FakeError(e.to_string()))?;
+        Self::in_ram(ram, shim, vcpus)
+    }
+
+    /// A guest in RAM that another process has mapped too, where its shim is: [`RAM`] bytes from 0
+    /// on at least. The shim in this process is never called.
+    ///
+    /// # Errors
+    /// As [`FakeGuest::new`].
+    pub fn elsewhere(
+        ram: GuestRam,
+        vcpus: u32,
+        door: impl FnMut(usize, Gpa) + Send + 'static,
+    ) -> Result<Self, FakeError> {
+        let name = VmName::new("elsewhere").map_err(|e| FakeError(e.to_string()))?;
+        let shim = Shim::new(name, vcpus).map_err(|e| FakeError(e.to_string()))?;
+        Ok(Self { door: Some(Door(Box::new(door))), ..Self::in_ram(ram, shim, vcpus)? })
+    }
+
+    fn in_ram(ram: GuestRam, shim: Arc<Shim>, vcpus: u32) -> Result<Self, FakeError> {
         build_tables(&ram).ok_or_else(failed("page tables"))?;
         shim.attach_memory(ram);
         let vcpus = (0..vcpus).filter_map(|index| shim.vcpu(index)).collect();
@@ -108,6 +138,7 @@ impl FakeGuest {
             next_probe: 1,
             enabled: std::collections::BTreeMap::new(),
             acknowledge: 0,
+            door: None,
         })
     }
 
@@ -208,6 +239,9 @@ impl FakeGuest {
     #[inline]
     pub fn ring_again(&mut self, vcpu: usize) {
         self.sequence = self.sequence.wrapping_add(1);
+        if let Some(Door(ring)) = &mut self.door {
+            return ring(vcpu, Self::page(vcpu));
+        }
         let state = self.vcpus.get_mut(vcpu).expect("a vCPU of this guest");
         self.shim.handle(state, Self::page(vcpu));
     }

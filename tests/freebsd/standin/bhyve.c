@@ -1,0 +1,181 @@
+/*
+ * A stand-in for bhyve(8): it makes the calls of libvmmapi in bhyve's order, runs one thread a
+ * vCPU, and tells the test of every exit that reaches it. The test talks to it over standard input
+ * and output, in records: a letter, two numbers of 8 bytes, and as many bytes as the second says.
+ *
+ *   E vcpu n exit   this exit                           answer: E, 0 if bhyve saw nothing of it,
+ *                                                        else 1 and the exit as bhyve saw it
+ *   X vcpu errno    vm_run fails                        answer: X, 1
+ *   M size limit    RAM comes                           answer: M
+ *   D gpa n         a segment of device memory comes    answer: D
+ *   S               the sandbox                         answer: S
+ *   N vcpu n exit   the exit E's n times, for counting  answer: N
+ *
+ * usage: bhyve NAME VCPUS
+ */
+#include "vmm_abi.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct vmctx *ctx;
+static int vcpus;
+
+/* What a vCPU's thread saw last. */
+struct seen {
+	pthread_t thread;
+	struct vcpu *vcpu;
+	uint64_t exits;
+	int failed;
+	/* What follows the exit must stay as it is. */
+	struct { struct vm_exit exit; uint64_t canary; } got;
+};
+
+static struct seen seen[STANDIN_VCPUS];
+
+static void need(int good, const char *what)
+{
+	if (!good) {
+		fprintf(stderr, "stand-in bhyve: %s\n", what);
+		_exit(4);
+	}
+}
+
+/* bhyve's vm_loop. */
+static void *loop(void *argument)
+{
+	struct seen *me = argument;
+
+	for (;;) {
+		struct vm_run run = { .vm_exit = &me->got.exit };
+		int failed = vm_run(me->vcpu, &run);
+
+		need(me->got.canary == 0x5ca1ab1e, "something was written behind the exit");
+		need(run.vm_exit == &me->got.exit && run.cpuset == NULL, "vm_run's argument changed");
+		__atomic_add_fetch(&me->exits, 1, __ATOMIC_SEQ_CST);
+		if (failed) {
+			__atomic_store_n(&me->failed, errno, __ATOMIC_SEQ_CST);
+			return NULL;
+		}
+	}
+}
+
+static void get(void *to, size_t len)
+{
+	for (char *at = to; len > 0;) {
+		ssize_t n = read(0, at, len);
+
+		if (n == 0)
+			exit(0);	/* the test is over: bhyve ends as it does when a VM ends */
+		need(n > 0, "reading");
+		at += n;
+		len -= n;
+	}
+}
+
+static void put(const void *from, size_t len)
+{
+	for (const char *at = from; len > 0;) {
+		ssize_t n = write(1, at, len);
+
+		need(n > 0, "writing");
+		at += n;
+		len -= n;
+	}
+}
+
+static void answer(char letter, uint64_t number, const void *bytes, uint64_t len)
+{
+	put(&letter, 1);
+	put(&number, 8);
+	put(&len, 8);
+	put(bytes, len);
+}
+
+static void start(void)
+{
+	for (int i = 0; i < vcpus; i++) {
+		seen[i].got.canary = 0x5ca1ab1e;
+		need(pthread_create(&seen[i].thread, NULL, loop, &seen[i]) == 0, "a thread");
+	}
+}
+
+/* An exit, and whether bhyve's loop saw it. */
+static void one_exit(uint64_t vcpu, const struct vm_exit *exit)
+{
+	struct seen *s = &seen[vcpu];
+	uint64_t before = __atomic_load_n(&s->exits, __ATOMIC_SEQ_CST);
+
+	standin_exit(ctx, vcpu, exit, 0);
+	if (__atomic_load_n(&s->exits, __ATOMIC_SEQ_CST) == before)
+		answer('E', 0, NULL, 0);
+	else
+		answer('E', 1, &s->got.exit, sizeof(s->got.exit));
+}
+
+static void serve(char letter, uint64_t a, uint64_t n)
+{
+	static char bytes[1 << 20];
+
+	switch (letter) {
+	case 'E':
+		need(a < (uint64_t)vcpus && n == sizeof(struct vm_exit), "an exit");
+		get(bytes, n);
+		one_exit(a, (void *)bytes);
+		break;
+	case 'N':
+		need(a < (uint64_t)vcpus, "a vCPU");
+		get(bytes, sizeof(struct vm_exit));
+		while (n-- > 0)
+			standin_exit(ctx, a, bytes, 0);
+		answer('N', 0, NULL, 0);
+		break;
+	case 'X':
+		need(a < (uint64_t)vcpus, "a vCPU");
+		standin_exit(ctx, a, bytes, n);
+		if (n == STANDIN_DESTROYED)
+			pthread_join(seen[a].thread, NULL);
+		answer('X', __atomic_load_n(&seen[a].failed, __ATOMIC_SEQ_CST), NULL, 0);
+		break;
+	case 'M':
+		vm_set_lowmem_limit(ctx, n);
+		need(vm_setup_memory(ctx, a, 1) == 0, "RAM");
+		answer('M', 0, NULL, 0);
+		break;
+	case 'D':
+		need(vm_create_devmem(ctx, 2, "framebuffer", n) != NULL, "device memory");
+		answer('D', 0, NULL, 0);
+		break;
+	case 'S':
+		need(cap_enter() == 0, "the sandbox");
+		start();
+		answer('S', 0, NULL, 0);
+		break;
+	default:
+		need(0, "an unknown letter");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char letter;
+	uint64_t numbers[2];
+
+	need(argc == 3, "usage: bhyve NAME VCPUS");
+	vcpus = atoi(argv[2]);
+	need(vcpus > 0 && vcpus <= STANDIN_VCPUS, "VCPUS");
+	ctx = vm_open(argv[1]);
+	need(ctx != NULL, "vm_open");
+	need(vm_set_topology(ctx, 1, vcpus, 1, 0) == 0, "vm_set_topology");
+	for (int i = 0; i < vcpus; i++)
+		seen[i].vcpu = vm_vcpu_open(ctx, i);
+	for (;;) {
+		get(&letter, 1);
+		get(numbers, sizeof(numbers));
+		serve(letter, numbers[0], numbers[1]);
+	}
+}
