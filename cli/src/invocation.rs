@@ -9,8 +9,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// The usage text, on standard error with status 2.
 pub const USAGE: &str = "\
-Usage: dtrace [-aACeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]] [-I path]
-	[-L path] [-o output] [-p pid] [-s script] [-U name] [-x opt[=val]]
+Usage: dtrace [-32|-64] [-aACeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]]
+	[-I path] [-L path] [-o output] [-p pid] [-s script] [-U name]
+	[-x opt[=val]] [-X a|c|s|t]
 
 	[-P provider [[ predicate ] action ]]
 	[-m [ provider: ] module [[ predicate ] action ]]
@@ -49,6 +50,7 @@ Usage: dtrace [-aACeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]] [-I path]
 	-V  report DTrace API version
 	-w  permit destructive actions
 	-x  enable or modify compiler and tracing options
+	-X  specify ISO C conformance settings for preprocessor
 	-Z  permit probe descriptions that match zero probes
 ";
 
@@ -78,6 +80,17 @@ pub struct ProgramArgument {
     pub text: String,
 }
 
+/// An option that the command line sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionArgument {
+    /// As it was given, for messages: `-x quiet`, `-b 4m`.
+    pub given: String,
+    /// The option's name.
+    pub name: String,
+    /// Its value.
+    pub value: Option<String>,
+}
+
 /// What `dtrace` shall do with the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -96,7 +109,7 @@ pub enum Mode {
 pub struct Invocation {
     /// What to do.
     pub mode: Mode,
-    /// Programs in the order in which they were given, scripts last as in dtrace(1).
+    /// Programs in the order in which they were given.
     pub programs: Vec<ProgramArgument>,
     /// `$1`, `$2`, …
     pub arguments: Vec<String>,
@@ -106,8 +119,8 @@ pub struct Invocation {
     pub preprocess: bool,
     /// `-D`, `-U`, `-I`, `-H` as cpp wants them, in order.
     pub cpp_arguments: Vec<String>,
-    /// `-x`, and the letters that stand for an option (`-b`, `-q`, `-w`, `-F`): name and value.
-    pub options: Vec<(String, Option<String>)>,
+    /// `-x`, and the letters that stand for an option (`-b`, `-q`, `-w`, `-F`, …).
+    pub options: Vec<OptionArgument>,
     /// `-S`.
     pub disassemble: bool,
     /// `-v`.
@@ -125,9 +138,15 @@ pub struct Invocation {
 /// Why a command line was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvocationError {
+    /// No arguments at all: usage, status 2.
+    #[error("{USAGE}")]
+    Bare,
     /// A letter that does not exist, or lacks its argument: usage, status 2.
     #[error("dtrace: {0}\n{USAGE}")]
     Usage(String),
+    /// Letters that exclude each other: status 2, without the usage.
+    #[error("dtrace: {0}")]
+    Misuse(String),
     /// A letter whose work is not done yet, or a bad value: status 1.
     #[error("dtrace: {0}")]
     Refused(String),
@@ -138,7 +157,7 @@ impl InvocationError {
     #[must_use]
     pub const fn status(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Bare | Self::Usage(_) | Self::Misuse(_) => 2,
             Self::Refused(_) => 1,
         }
     }
@@ -149,8 +168,10 @@ const FLAGS: &[char] =
     &['a', 'A', 'B', 'C', 'd', 'e', 'E', 'F', 'G', 'h', 'H', 'l', 'q', 'S', 'v', 'V', 'w', 'Z'];
 
 /// Letters with an argument; all may be repeated.
-const VALUES: &[char] =
-    &['b', 'c', 'D', 'f', 'i', 'I', 'L', 'm', 'n', 'o', 'p', 'P', 's', 'U', 'x', 'X', 'y', 'Y'];
+const VALUES: &[char] = &[
+    '3', '6', 'b', 'c', 'D', 'f', 'i', 'I', 'L', 'm', 'n', 'o', 'p', 'P', 's', 'U', 'x', 'X', 'y',
+    'Y',
+];
 
 /// Letters that exist in dtrace(1) or HyperTrace and whose work is still to come.
 const LATER: &[(char, &str)] = &[
@@ -159,7 +180,7 @@ const LATER: &[(char, &str)] = &[
     ('d', "showing the script after its syntactic sugar"),
     ('G', "generating an ELF file for static probes"),
     ('h', "generating a header file for static probes"),
-    ('L', "a D library path"),
+    ('B', "dumping what the buffered-output handler gets"),
     ('y', "re-linking a saved program"),
     ('Y', "running a saved program"),
 ];
@@ -183,12 +204,18 @@ where
     I: IntoIterator,
     I::Item: Into<std::ffi::OsString> + Clone,
 {
+    let words: Vec<I::Item> = words.into_iter().collect();
+    if words.is_empty() {
+        return Err(InvocationError::Bare);
+    }
     let matches = command().try_get_matches_from(words).map_err(|error| usage(&error))?;
+    data_model(&matches)?;
+    let mode = mode(&matches)?;
     if let Some((letter, what)) = LATER.iter().find(|(letter, _)| given(&matches, *letter)) {
         return Err(InvocationError::Refused(format!("-{letter}: {what} is not supported yet")));
     }
     let invocation = Invocation {
-        mode: mode(&matches)?,
+        mode,
         programs: programs(&matches),
         arguments: values(&matches, "arguments"),
         guests: flag(&matches, 'E'),
@@ -204,7 +231,7 @@ where
     };
     let needs_program = matches!(invocation.mode, Mode::Trace | Mode::Compile);
     if needs_program && invocation.programs.is_empty() {
-        return Err(InvocationError::Usage("no probes specified".to_owned()));
+        return Err(InvocationError::Refused("no probes specified".to_owned()));
     }
     Ok(invocation)
 }
@@ -276,26 +303,41 @@ fn placed<'a>(
 }
 
 fn mode(matches: &ArgMatches) -> Result<Mode, InvocationError> {
-    match (flag(matches, 'l'), flag(matches, 'e'), flag(matches, 'V')) {
-        (_, _, true) => Ok(Mode::Version),
-        (true, true, _) => {
-            Err(InvocationError::Usage("only one of -l and -e may be specified".to_owned()))
-        }
-        (true, false, _) => Ok(Mode::List),
-        (false, true, _) => Ok(Mode::Compile),
-        (false, false, _) => Ok(Mode::Trace),
+    if "AGhlV".chars().filter(|letter| flag(matches, *letter)).count() > 1 {
+        let text = "only one of the [-AGhlV] options can be specified at a time";
+        return Err(InvocationError::Misuse(text.to_owned()));
     }
+    Ok(match (flag(matches, 'V'), flag(matches, 'l'), flag(matches, 'e')) {
+        (true, ..) => Mode::Version,
+        (_, true, _) => Mode::List,
+        (_, _, true) => Mode::Compile,
+        _ => Mode::Trace,
+    })
+}
+
+/// `-32` and `-64`: the data model of programs.
+fn data_model(matches: &ArgMatches) -> Result<(), InvocationError> {
+    for (_, letter, value) in placed(matches, "36".chars()) {
+        match (letter, value.as_str()) {
+            ('6', "4") => {}
+            ('3', "2") => {
+                let text = "-32: programs for 32-bit machines are not supported";
+                return Err(InvocationError::Refused(text.to_owned()));
+            }
+            _ => {
+                return Err(InvocationError::Usage(format!("illegal option -- {letter}{value}")));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn programs(matches: &ArgMatches) -> Vec<ProgramArgument> {
     let kind = |letter: char| PROGRAMS.iter().find(|(c, _)| *c == letter).map(|(_, kind)| *kind);
-    let mut programs: Vec<ProgramArgument> = placed(matches, PROGRAMS.iter().map(|(c, _)| *c))
+    placed(matches, PROGRAMS.iter().map(|(c, _)| *c))
         .into_iter()
         .filter_map(|(_, letter, text)| Some(ProgramArgument { kind: kind(letter)?, text }))
-        .collect();
-    // A stable sort: dtrace(1) compiles scripts before what the command line spells out.
-    programs.sort_by_key(|program| program.kind != ProgramKind::Script);
-    programs
+        .collect()
 }
 
 fn cpp_arguments(matches: &ArgMatches) -> Vec<String> {
@@ -309,18 +351,25 @@ fn cpp_arguments(matches: &ArgMatches) -> Vec<String> {
     words
 }
 
-fn options(matches: &ArgMatches) -> Vec<(String, Option<String>)> {
+fn options(matches: &ArgMatches) -> Vec<OptionArgument> {
+    let option = |given: String, name: &str, value: Option<&str>| OptionArgument {
+        given,
+        name: name.to_owned(),
+        value: value.map(str::to_owned),
+    };
     let mut options = Vec::new();
-    for (_, letter, value) in placed(matches, "bx".chars()) {
-        options.push(match (letter, value.split_once('=')) {
-            ('b', _) => ("bufsize".to_owned(), Some(value)),
-            (_, Some((name, value))) => (name.to_owned(), Some(value.to_owned())),
-            (_, None) => (value, None),
+    for (_, letter, text) in placed(matches, "bLxX".chars()) {
+        options.push(match (letter, text.split_once('=')) {
+            ('b', _) => option(format!("-b {text}"), "bufsize", Some(&text)),
+            ('L', _) => option(format!("-L {text}"), "libdir", Some(&text)),
+            ('X', _) => option(format!("-X {text}"), "stdc", Some(&text)),
+            (_, Some((name, value))) => option(format!("-x {name}"), name, Some(value)),
+            (_, None) => option(format!("-x {text}"), &text, None),
         });
     }
     for (letter, name) in [('q', "quiet"), ('w', "destructive"), ('F', "flowindent")] {
         if flag(matches, letter) {
-            options.push((name.to_owned(), None));
+            options.push(option(format!("-{letter}"), name, None));
         }
     }
     options
@@ -345,19 +394,19 @@ mod tests {
     fn letters_group_as_with_getopt() {
         let invocation = ok(&["-x", "quiet", "-En", "vm-*:::x"]);
         assert!(invocation.guests);
-        assert_eq!(invocation.options, [("quiet".to_owned(), None)]);
+        assert_eq!(invocation.options[0].name, "quiet");
         assert_eq!(invocation.programs[0].text, "vm-*:::x");
         assert_eq!(ok(&["-qnBEGIN"]).programs[0].text, "BEGIN");
     }
 
     #[test]
-    fn programs_keep_their_order_with_scripts_first() {
+    fn programs_keep_their_order() {
         let kinds = |words: &[&str]| -> Vec<_> {
             ok(words).programs.into_iter().map(|program| program.kind).collect()
         };
         assert_eq!(
             kinds(&["-n", "a", "-s", "f", "-P", "b"]),
-            [ProgramKind::Script, ProgramKind::Name, ProgramKind::Provider]
+            [ProgramKind::Name, ProgramKind::Script, ProgramKind::Provider]
         );
     }
 
@@ -390,19 +439,34 @@ mod tests {
     }
 
     #[test]
-    fn no_program_is_a_usage_error_unless_listing() {
-        assert_eq!(parse(["-q"]).unwrap_err().status(), 2);
+    fn no_program_is_an_error_unless_listing() {
+        let error = parse(["-q"]).unwrap_err();
+        assert_eq!(
+            (error.status(), error.to_string().as_str()),
+            (1, "dtrace: no probes specified")
+        );
+        let nothing: [&str; 0] = [];
+        let error = parse(nothing).unwrap_err();
+        assert!(error.status() == 2 && error.to_string().starts_with("Usage: "));
         assert_eq!(ok(&["-l"]).mode, Mode::List);
         assert_eq!(ok(&["-V"]).mode, Mode::Version);
     }
 
     #[test]
     fn bufsize_and_its_letter_are_one_option() {
-        let option = |words: &[&str]| ok(words).options;
-        assert_eq!(
-            option(&["-b", "1m", "-n", "BEGIN"]),
-            option(&["-x", "bufsize=1m", "-n", "BEGIN"])
-        );
+        let option = |words: &[&str]| ok(words).options.remove(0);
+        let (b, x) = (option(&["-b", "1m", "-nBEGIN"]), option(&["-x", "bufsize=1m", "-nBEGIN"]));
+        assert_eq!((&b.name, &b.value), (&x.name, &x.value));
+        assert_eq!((b.given.as_str(), x.given.as_str()), ("-b 1m", "-x bufsize"));
+    }
+
+    #[test]
+    fn modes_exclude_each_other() {
+        let error = parse(["-l", "-V"]).unwrap_err();
+        let text = "dtrace: only one of the [-AGhlV] options can be specified at a time";
+        assert_eq!((error.status(), error.to_string().as_str()), (2, text));
+        assert_eq!(ok(&["-64", "-n", "BEGIN"]).mode, Mode::Trace);
+        assert_eq!(parse(["-65", "-n", "BEGIN"]).unwrap_err().status(), 2);
     }
 
     #[test]

@@ -6,11 +6,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use consumer::session::ScriptCompiler;
+use consumer::{
+    options::{From as SetFrom, Options},
+    session::ScriptCompiler,
+};
 use dif::program::ProbeDesc;
 use dlang::{
     Compiled, Error, ErrorTag, World,
-    ast::Item,
+    ast::{Item, Pragma, PragmaKind},
     compiler::{CompileOptions, Compiler},
     macros::Macros,
     parser::{self, ParseOptions},
@@ -36,6 +39,10 @@ pub struct ScriptOptions {
     pub errtags: bool,
     /// `$target`: the command's or the grabbed process.
     pub target: Option<u32>,
+    /// The preprocessor: `-x cpppath`.
+    pub cpp: Option<String>,
+    /// All options of the command line, which scripts may add to.
+    pub session: Options,
 }
 
 /// A script cannot be used; the text is what to say, after `dtrace: ` where it is missing.
@@ -59,6 +66,7 @@ pub struct Script {
 pub struct Scripts {
     compiler: Compiler,
     errtags: bool,
+    options: Options,
     scripts: Vec<Script>,
     descriptions: Vec<ProbeDesc>,
     places: Vec<Span>,
@@ -70,6 +78,14 @@ impl Scripts {
     /// # Errors
     /// [`ScriptError`].
     pub fn new(invocation: &Invocation, options: &ScriptOptions) -> Result<Self, ScriptError> {
+        let texts = invocation.programs.iter().map(|program| text_of(program, options));
+        let texts: Vec<Vec<u8>> = texts.collect::<Result<_, _>>()?;
+        let asks = |name: &str| texts.iter().any(|text| has_option(text, name));
+        let mut options = options.clone();
+        // These two decide how a text is read, so they cannot wait until it is.
+        options.default_args |= asks("defaultargs");
+        options.allow_empty |= asks("empty");
+        let options = &options;
         let macros = macros(invocation, options);
         let compile = CompileOptions {
             with_target: options.guests,
@@ -80,12 +96,13 @@ impl Scripts {
         let mut all = Self {
             compiler: Compiler::new(compile),
             errtags: options.errtags,
+            options: options.session.clone(),
             scripts: Vec::new(),
             descriptions: Vec::new(),
             places: Vec::new(),
         };
-        for program in &invocation.programs {
-            all.add(program, options, &macros)?;
+        for (program, text) in invocation.programs.iter().zip(texts) {
+            all.add(program, text, options, &macros)?;
         }
         if !invocation.programs.is_empty() {
             all.compiler.check_arguments().map_err(|error| all.rendered(&error))?;
@@ -106,12 +123,13 @@ impl Scripts {
     fn add(
         &mut self,
         program: &ProgramArgument,
+        text: Vec<u8>,
         options: &ScriptOptions,
         macros: &Macros,
     ) -> Result<(), ScriptError> {
-        let (origin, text) = match spec_kind(program.kind) {
-            Some(kind) => (Origin::Specifier(kind), program.text.clone().into_bytes()),
-            None => (Origin::File(program.text.clone()), read_script(&program.text, options)?),
+        let origin = match spec_kind(program.kind) {
+            Some(kind) => Origin::Specifier(kind),
+            None => Origin::File(program.text.clone()),
         };
         let id = self.compiler.add_script(origin, text).map_err(|error| self.rendered(&error))?;
         let first = self.descriptions.len();
@@ -142,12 +160,34 @@ impl Scripts {
         let parsed = parser::parse(self.compiler.sources(), id, &parse);
         let program = parsed.map_err(|error| self.rendered(&error))?;
         for item in &program.items {
-            if let Item::Clause(clause) = item {
-                self.descriptions.extend(clause.probes.iter().map(|spec| spec.desc.clone()));
-                self.places.extend(clause.probes.iter().map(|spec| spec.span));
+            match item {
+                Item::Clause(clause) => {
+                    self.descriptions.extend(clause.probes.iter().map(|spec| spec.desc.clone()));
+                    self.places.extend(clause.probes.iter().map(|spec| spec.span));
+                }
+                Item::Pragma(pragma) => self.pragma(pragma)?,
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Sets an option that a script sets.
+    fn pragma(&mut self, pragma: &Pragma) -> Result<(), ScriptError> {
+        let PragmaKind::Option { name, value } = &pragma.kind else { return Ok(()) };
+        self.options.set(name, value.as_deref(), SetFrom::Program).map_err(|error| {
+            let to = value.as_ref().map_or_else(String::new, |value| format!(" to '{value}'"));
+            let message = format!("failed to set option '{name}'{to}: {error}");
+            self.rendered(&Error::new(ErrorTag::PragmaOptset, pragma.span, message))
+        })?;
+        self.errtags |= name == "errtags";
+        Ok(())
+    }
+
+    /// Whether descriptions may match nothing: `-x zdefs`, or a script's own wish.
+    #[must_use]
+    pub fn zdefs(&self) -> bool {
+        self.options.compiler.iter().any(|(name, _)| name == "zdefs")
     }
 }
 
@@ -194,9 +234,10 @@ const fn spec_kind(kind: ProgramKind) -> Option<SpecKind> {
 /// `$0` and the arguments, and what a script may ask about this process.
 fn macros(invocation: &Invocation, options: &ScriptOptions) -> Macros {
     let is_script = |program: &&ProgramArgument| program.kind == ProgramKind::Script;
-    let name = invocation.programs.iter().find(is_script);
-    let name = name.map_or("dtrace", |program| program.text.as_str());
-    let args = std::iter::once(name.to_owned()).chain(invocation.arguments.iter().cloned());
+    let name = invocation.programs.iter().find(is_script).map(|program| program.text.clone());
+    let own = || std::env::args().next().unwrap_or_else(|| "dtrace".to_owned());
+    let args =
+        std::iter::once(name.unwrap_or_else(own)).chain(invocation.arguments.iter().cloned());
     let mut macros = Macros::new().with_args(args);
     macros.set_default_args(options.default_args);
     let own = [
@@ -217,6 +258,26 @@ fn macros(invocation: &Invocation, options: &ScriptOptions) -> Macros {
     macros
 }
 
+/// A program's text.
+fn text_of(program: &ProgramArgument, options: &ScriptOptions) -> Result<Vec<u8>, ScriptError> {
+    match program.kind {
+        ProgramKind::Script => read_script(&program.text, options),
+        _ => Ok(program.text.clone().into_bytes()),
+    }
+}
+
+/// Whether a text sets an option by `#pragma D option`.
+fn has_option(text: &[u8], name: &str) -> bool {
+    let text = String::from_utf8_lossy(text);
+    text.lines().any(|line| {
+        let words: Vec<&str> = match line.trim_start().strip_prefix('#') {
+            Some(rest) => rest.split_ascii_whitespace().collect(),
+            None => return false,
+        };
+        words == ["pragma", "D", "option", name]
+    })
+}
+
 /// A script's text, run through cpp if that is asked for.
 fn read_script(name: &str, options: &ScriptOptions) -> Result<Vec<u8>, ScriptError> {
     let text = fs::read(name).map_err(|error| {
@@ -225,7 +286,7 @@ fn read_script(name: &str, options: &ScriptOptions) -> Result<Vec<u8>, ScriptErr
     if !options.preprocess {
         return Ok(text);
     }
-    preprocess(name, &text, &options.cpp_arguments).map_err(|error| {
+    preprocess(name, &text, options).map_err(|error| {
         ScriptError(format!("dtrace: failed to compile script {name}: cpp: {}", plain(&error)))
     })
 }
@@ -239,7 +300,7 @@ fn plain(error: &std::io::Error) -> String {
 }
 
 /// Runs cpp over a text whose `#!` line, if it has one, is left out.
-fn preprocess(name: &str, text: &[u8], arguments: &[String]) -> std::io::Result<Vec<u8>> {
+fn preprocess(name: &str, text: &[u8], options: &ScriptOptions) -> std::io::Result<Vec<u8>> {
     let body = if text.starts_with(b"#!") {
         let end = text.iter().position(|&b| b == b'\n').unwrap_or(text.len());
         text.get(end..).unwrap_or_default()
@@ -247,8 +308,8 @@ fn preprocess(name: &str, text: &[u8], arguments: &[String]) -> std::io::Result<
         text
     };
     let dir = std::path::Path::new(name).parent().filter(|dir| !dir.as_os_str().is_empty());
-    let mut command = Command::new("cpp");
-    command.args(arguments).args(dir.map(|dir| format!("-I{}", dir.display())));
+    let mut command = Command::new(options.cpp.as_deref().unwrap_or("cpp"));
+    command.args(&options.cpp_arguments).args(dir.map(|dir| format!("-I{}", dir.display())));
     command.args(["-D__HYPERTRACE__=1", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut cpp = command.spawn()?;
     let mut stdin = cpp.stdin.take();

@@ -7,18 +7,23 @@ use std::{
 };
 
 use consumer::{
-    options::Options,
+    options::{From, Options},
     session::{
         Session, SessionError, Setup,
         printer::Printer,
+        processes::Processes,
         run::Outside,
         sink::{Sink, append_to},
     },
 };
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::{
+    errno::Errno,
+    sys::wait::{WaitPidFlag, waitpid},
+    unistd::{AccessFlags, access},
+};
 
 use crate::{
-    invocation::{Invocation, Mode},
+    invocation::{Invocation, Mode, OptionArgument},
     list::{Listing, list},
     machines::{self, Found},
     scripts::{ScriptOptions, Scripts},
@@ -37,13 +42,13 @@ fn complain(text: &str) {
 #[error("{0}")]
 pub struct Failure(String);
 
-impl From<SessionError> for Failure {
+impl std::convert::From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
         Self(error.to_string())
     }
 }
 
-impl From<io::Error> for Failure {
+impl std::convert::From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self(format!("failed to write to <stdout>: {error}"))
     }
@@ -67,18 +72,18 @@ fn carry_out(invocation: &Invocation) -> Result<i32, Failure> {
         return Ok(0);
     }
     let mut options = Options::default();
-    for (name, value) in &invocation.options {
+    for OptionArgument { given, name, value } in &invocation.options {
         options
-            .set(name, value.as_deref())
-            .map_err(|error| Failure(format!("failed to set -x {name}: {error}")))?;
+            .set(name, value.as_deref(), From::CommandLine)
+            .map_err(|error| Failure(format!("failed to set {given}: {error}")))?;
     }
     let mut compiler = script_options(invocation, &options)?;
-    let children = start_commands(invocation)?;
-    compiler.target = children.first().map(Child::id).or_else(|| invocation.pids.first().copied());
+    let processes = processes(invocation, &options)?;
+    compiler.target = processes.target();
     let scripts = Scripts::new(invocation, &compiler).map_err(|error| Failure(error.to_string()));
     scripts.and_then(|scripts| match invocation.mode {
         Mode::List => list_probes(invocation, &options, scripts),
-        _ => trace(invocation, options, scripts, children),
+        _ => trace(invocation, options, scripts, processes),
     })
 }
 
@@ -88,6 +93,7 @@ fn script_options(invocation: &Invocation, options: &Options) -> Result<ScriptOp
         guests: invocation.guests,
         preprocess: invocation.preprocess,
         cpp_arguments: invocation.cpp_arguments.clone(),
+        session: options.clone(),
         ..ScriptOptions::default()
     };
     for (name, value) in &options.compiler {
@@ -101,8 +107,11 @@ fn script_options(invocation: &Invocation, options: &Options) -> Result<ScriptOp
             "define" => out.cpp_arguments.push(format!("-D{value}")),
             "undef" => out.cpp_arguments.push(format!("-U{value}")),
             "incdir" => out.cpp_arguments.push(format!("-I{value}")),
-            // What they ask for is how it is anyway.
-            "pspec" | "nolibs" | "zdefs" | "knodefs" | "unodefs" | "argref" => {}
+            "cpppath" => out.cpp = Some(value),
+            // What they ask for is how it is anyway, or others see to it. The preprocessor
+            // conforms to ISO C, and version 1.13 of D is a superset of those before it.
+            "pspec" | "nolibs" | "zdefs" | "knodefs" | "unodefs" | "argref" | "verbose"
+            | "setenv" | "unsetenv" | "stdc" | "version" => {}
             _ => {
                 return Err(Failure(format!(
                     "failed to set -x {name}: option {name} is not supported yet"
@@ -156,37 +165,67 @@ fn list_probes(
     }
 }
 
-/// Starts the commands of `-c`, each stopped before its first instruction.
-fn start_commands(invocation: &Invocation) -> Result<Vec<Child>, Failure> {
-    invocation.commands.iter().map(|line| start_command(line)).collect()
+/// Starts the commands of `-c`, each stopped before its first instruction, and grabs the
+/// processes of `-p`.
+fn processes(invocation: &Invocation, options: &Options) -> Result<Processes, Failure> {
+    let mut all = Processes::default();
+    for line in &invocation.commands {
+        all.add_command(start_command(line, options)?);
+    }
+    for pid in &invocation.pids {
+        all.grab(*pid).map_err(|error| Failure(error.to_string()))?;
+    }
+    Ok(all)
 }
 
-fn start_command(line: &str) -> Result<Child, Failure> {
+fn start_command(line: &str, options: &Options) -> Result<Child, Failure> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let failed =
-        |error: &dyn std::fmt::Display| Failure(format!("failed to execute {line}: {error}"));
+    let name = words.first().copied().unwrap_or("");
+    let failed = |errno: Errno| Failure(format!("failed to execute {name}: {}", errno.desc()));
+    find_program(name).map_err(failed)?;
     // The shell stops itself and then becomes the command, with the number that $target has.
-    let child = Command::new("/bin/sh")
-        .args(["-c", "kill -STOP $$; exec \"$@\"", "sh"])
-        .args(words)
-        .spawn()
-        .map_err(|error| failed(&error))?;
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "kill -STOP $$; exec \"$@\"", "sh"]).args(words);
+    for (option, value) in &options.compiler {
+        let value = value.as_deref().unwrap_or_default();
+        match (option.as_str(), value.split_once('=')) {
+            ("setenv", Some((name, value))) => drop(command.env(name, value)),
+            ("setenv", None) => drop(command.env(value, "")),
+            ("unsetenv", _) => drop(command.env_remove(value)),
+            _ => {}
+        }
+    }
+    let started = |error: &io::Error| {
+        failed(error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw))
+    };
+    let child = command.spawn().map_err(|error| started(&error))?;
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
-    waitpid(pid, Some(WaitPidFlag::WUNTRACED)).map_err(|errno| failed(&errno))?;
+    waitpid(pid, Some(WaitPidFlag::WUNTRACED)).map_err(failed)?;
     Ok(child)
+}
+
+/// Whether a command can be executed, as execvp(3) looks for it.
+fn find_program(name: &str) -> Result<(), Errno> {
+    if name.contains('/') {
+        return access(name, AccessFlags::X_OK);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let found =
+        std::env::split_paths(&path).any(|dir| access(&dir.join(name), AccessFlags::X_OK).is_ok());
+    if found && !name.is_empty() { Ok(()) } else { Err(Errno::ENOENT) }
 }
 
 fn trace(
     invocation: &Invocation,
     options: Options,
     scripts: Scripts,
-    children: Vec<Child>,
+    processes: Processes,
 ) -> Result<i32, Failure> {
     let found = find(invocation)?;
     let programs = scripts.scripts().to_vec();
     let printer =
         Printer::new(Sink::new(output(invocation)?), Box::new(|text: &str| complain(text)));
-    let zdefs = options.compiler.iter().any(|(name, _)| name == "zdefs");
+    let zdefs = scripts.zdefs();
     let setup = Setup {
         options,
         machines: found.machines,
@@ -198,7 +237,7 @@ fn trace(
         allow_no_match: invocation.allow_no_match || zdefs,
     };
     let mut session = Session::prepare(setup)?;
-    if invocation.disassemble {
+    if invocation.disassemble || session.wants("verbose") {
         disassemble(&session);
     }
     if invocation.verbose {
@@ -227,8 +266,8 @@ fn trace(
     if session.options().destructive && !session.options().quiet {
         complain("allowing destructive actions");
     }
-    let outside = Outside { signals: Some(signals.as_fd()), children };
-    session.run(outside).map_err(Failure::from)
+    let outside = Outside { signals: Some(signals.as_fd()), processes };
+    session.run(outside).map_err(Into::into)
 }
 
 /// `-S`: every program's objects, on standard error as in dtrace(1).

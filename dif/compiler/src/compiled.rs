@@ -105,8 +105,7 @@ pub enum StatementKind {
         /// In the order given; one may come twice.
         aggregations: Vec<AggId>,
     },
-    /// `stack()`: one argument, [`ValueKind::Stack`]; or `immstack()`: [`ValueKind::String`], lines
-    /// of `function+0xoffset` already.
+    /// `stack()`: one argument, [`ValueKind::Stack`]; or `immstack()`: [`ValueKind::StackText`].
     Stack,
     /// `sym(x)`, `func(x)`, `mod(x)`: one argument, [`ValueKind::Symbol`] or
     /// [`ValueKind::Module`].
@@ -181,6 +180,9 @@ pub enum ValueKind {
         /// Frames asked for; 0: the session's `stackframes`.
         frames: u32,
     },
+    /// A kernel stack that was resolved when the probe fired: lines of `function+0xoffset`, up to
+    /// the NUL.
+    StackText,
     /// An address to be printed as a kernel function or datum, 8 bytes.
     Symbol,
     /// An address to be printed as its kernel module, 8 bytes.

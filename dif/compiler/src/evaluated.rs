@@ -455,7 +455,7 @@ fn statements_name_their_records() {
     assert_eq!(made.statements[3].kind, StatementKind::Default);
     let StatementKind::Printf(format) = &made.statements[1].kind else { panic!("no printf") };
     assert_eq!(format.conversions().count(), 3);
-    assert_eq!(made.statements[1].args[2].kind, ValueKind::String);
+    assert_eq!(made.statements[1].args[2].kind, ValueKind::StackText);
     made.program.verify().unwrap();
 }
 

@@ -36,8 +36,6 @@ struct Key {
 struct Entry {
     words: Vec<i64>,
     normal: u64,
-    /// Nothing was added since `clear()`: the next minimum or maximum replaces the 0.
-    cleared: bool,
 }
 
 /// One aggregation of the script.
@@ -124,17 +122,15 @@ impl Aggregations {
         let key = Key { elements, machine: table.has_addresses().then_some(machine) };
         match table.entries.get_mut(&key) {
             Some(entry) => entry.add(function, &words),
-            None => drop(table.entries.insert(key, Entry { words, normal: 1, cleared: false })),
+            None => drop(table.entries.insert(key, Entry { words, normal: 1 })),
         }
         Ok(())
     }
 
-    /// `clear()`: keys stay, values become zero.
+    /// `clear()`: keys stay, values become zero. A later minimum or maximum is that of the new
+    /// values and this zero, as in dtrace(1).
     pub fn clear(&mut self, id: AggId) {
-        for entry in self.entries_mut(id) {
-            entry.words.fill(0);
-            entry.cleared = true;
-        }
+        self.entries_mut(id).for_each(|entry| entry.words.fill(0));
     }
 
     /// `normalize()`; a factor of 0 is ignored, as there is nothing to show then.
@@ -165,10 +161,16 @@ impl Aggregations {
         }
     }
 
-    /// Marks an aggregation as shown.
-    pub fn mark_printed(&mut self, id: AggId) {
-        if let Some(table) = self.tables.get_mut(&id) {
-            table.printed = true;
+    /// Marks aggregations that were printed together as shown; not if there was nothing to show.
+    pub fn mark_printed(&mut self, ids: &[AggId]) {
+        let filled = |id| self.tables.get(id).is_some_and(|table| !table.entries.is_empty());
+        if !ids.iter().any(filled) {
+            return;
+        }
+        for id in ids {
+            if let Some(table) = self.tables.get_mut(id) {
+                table.printed = true;
+            }
         }
     }
 
@@ -243,9 +245,7 @@ impl Aggregations {
 
 impl Entry {
     fn add(&mut self, function: AggFunction, words: &[i64]) {
-        let replace = std::mem::take(&mut self.cleared);
         match (function, self.words.as_mut_slice(), words) {
-            (AggFunction::Min | AggFunction::Max, [old], [new]) if replace => *old = *new,
             (AggFunction::Min, [old], [new]) => *old = (*old).min(*new),
             (AggFunction::Max, [old], [new]) => *old = (*old).max(*new),
             (AggFunction::Stddev, [count, sum, low, high], [c, s, l, h]) => {
@@ -379,8 +379,9 @@ impl Value<'_> {
             }
             AggFunction::Lquantize { base, levels, step } => {
                 let (base, step) = (i128::from(base), i128::from(step));
-                let inner = (0..=i128::from(levels)).map(|level| base + level * step);
-                std::iter::once(base - 1).chain(inner).collect()
+                let inner = (0..i128::from(levels)).map(|level| base + level * step);
+                let end = base + i128::from(levels) * step + 1;
+                std::iter::once(base - 1).chain(inner).chain([end]).collect()
             }
             _ => {
                 let bounds = log_bounds(self.function, self.words.len()).unwrap_or_default();
@@ -390,7 +391,11 @@ impl Value<'_> {
         }
     }
 
+    /// What it holds at zero; of `llquantize()`, in its first bucket.
     fn zero(&self) -> i64 {
+        if matches!(self.function, AggFunction::Llquantize { .. }) {
+            return self.words.first().copied().unwrap_or(0);
+        }
         let at = self.bounds().iter().position(|&bound| bound == 0);
         at.and_then(|at| self.words.get(at)).copied().unwrap_or(0)
     }
@@ -510,7 +515,7 @@ mod tests {
         assert_eq!(shown(&all, &[A, A], &PLAIN)[1], (1, vec![5, 5]));
     }
 
-    /// clear() keeps keys at zero (an average too), and a later minimum counts from there anew.
+    /// clear() keeps keys at zero (an average too), which a later minimum is compared with.
     #[test]
     fn clear_keeps_keys() {
         let mut all = with(&[(A, AggFunction::Avg), (B, AggFunction::Min)]);
@@ -520,7 +525,9 @@ mod tests {
         all.clear(B);
         assert_eq!(shown(&all, &[A, B], &PLAIN), [(1, vec![0, 0])]);
         add(&mut all, B, 1, &[9]);
-        assert_eq!(shown(&all, &[B], &PLAIN), [(1, vec![9])]);
+        assert_eq!(shown(&all, &[B], &PLAIN), [(1, vec![0])]);
+        add(&mut all, B, 1, &[-9]);
+        assert_eq!(shown(&all, &[B], &PLAIN), [(1, vec![-9])]);
     }
 
     /// trunc() keeps the largest, or with a negative count the smallest; without one nothing.
@@ -595,10 +602,12 @@ mod tests {
     fn unprinted_are_remembered() {
         let mut all = with(&[(A, AggFunction::Count), (B, AggFunction::Count)]);
         assert!(all.unprinted(&PLAIN).is_empty());
+        // Shown while it was empty: not shown.
+        all.mark_printed(&[A]);
         add(&mut all, A, 1, &[1]);
         add(&mut all, B, 1, &[1]);
         assert_eq!(all.unprinted(&SortOrder { reverse: true, ..PLAIN }), [B, A]);
-        all.mark_printed(A);
+        all.mark_printed(&[A]);
         assert_eq!(all.unprinted(&PLAIN), [B]);
     }
 

@@ -185,7 +185,7 @@ impl Ecb {
         let action = self.action(kind, None, u64::from(frames));
         let (kind, type_name) = match kind {
             act::STACK => (ValueKind::Stack { frames }, "stack"),
-            _ => (ValueKind::String, "string"),
+            _ => (ValueKind::StackText, "string"),
         };
         Ok(ArgInfo { action, kind, size: 0, type_name: type_name.into() })
     }

@@ -68,7 +68,7 @@ fn class(kind: &ValueKind, size: u32, type_name: &str) -> FormatArg {
     let class = match kind {
         ValueKind::Integer { .. } => ArgClass::Integer { size: u64::from(size) },
         ValueKind::Pointer => ArgClass::Pointer,
-        ValueKind::String | ValueKind::CharArray => ArgClass::Text,
+        ValueKind::String | ValueKind::CharArray | ValueKind::StackText => ArgClass::Text,
         ValueKind::Stack { .. } => ArgClass::Stack,
         ValueKind::Symbol | ValueKind::Module => ArgClass::Symbol,
         ValueKind::Bytes if ["float", "double", "long double"].contains(&type_name) => {
@@ -167,7 +167,7 @@ fn words(kind: &ValueKind) -> &'static str {
     match kind {
         ValueKind::Integer { .. } => "integer",
         ValueKind::Pointer => "pointer",
-        ValueKind::String => "string",
+        ValueKind::String | ValueKind::StackText => "string",
         ValueKind::CharArray => "char []",
         ValueKind::Bytes => "struct",
         ValueKind::Stack { .. } => "stack",

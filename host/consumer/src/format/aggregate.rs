@@ -1,8 +1,11 @@
 //! Aggregations in their default layout, and the numbers that their raw words stand for.
 
-use dlang::compiled::AggFunction;
+use dlang::compiled::{AggFunction, ValueKind};
 
-use super::{Context, Datum, Field, Place, datum, normalized, quantize};
+use super::{
+    Context, Datum, Field, Place, datum, normalized,
+    quantize::{self, Packing},
+};
 
 /// The value of one aggregation under one key.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +40,7 @@ impl Value<'_> {
 
     /// Draws a distribution; nothing if the words are none.
     pub fn draw(&self, out: &mut Vec<u8>, context: &Context<'_>) {
-        let style = quantize::Style { zoom: context.zoom, normal: self.normal };
-        if !quantize::print(out, self.function, self.words, style) {
+        if !quantize::print(out, self, context.drawing) {
             out.extend_from_slice(b" (unreadable distribution)");
         }
     }
@@ -114,10 +116,32 @@ pub fn print<'a>(
     out.push(b'\n');
 }
 
+/// A line of an aggregation whose keys are drawn below one heading.
+pub fn print_packed(
+    out: &mut Vec<u8>,
+    context: &Context<'_>,
+    packing: &Packing,
+    key: &[Datum<'_>],
+    value: &Value<'_>,
+) {
+    for element in key {
+        datum::print(out, context, element, Place::PackedKey);
+    }
+    packing.value(out, value);
+}
+
+/// The columns that a key takes where keys are drawn below one heading.
+#[must_use]
+pub fn packed_width(context: &Context<'_>, key: &[Datum<'_>]) -> usize {
+    let width = |element: &Datum<'_>| match element.kind {
+        ValueKind::String => datum::packed_width(context.strsize),
+        _ => datum::packed_width(element.bytes.len()),
+    };
+    key.iter().map(width).sum()
+}
+
 #[cfg(test)]
 mod tests {
-    use dlang::compiled::ValueKind;
-
     use super::*;
     use crate::format::tests::context;
 

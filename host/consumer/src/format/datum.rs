@@ -24,6 +24,12 @@ impl<'a> Datum<'a> {
         })
     }
 
+    /// The integer it holds as a signed one of its size; 0 if it holds none.
+    #[must_use]
+    pub fn signed(&self) -> i64 {
+        self.unsigned().map_or(0, |raw| extend(raw, self.bytes.len(), true))
+    }
+
     /// The integer it holds, zero-extended; `None` if it is no integer of 1, 2, 4 or 8 bytes.
     #[must_use]
     pub fn unsigned(&self) -> Option<u64> {
@@ -62,23 +68,60 @@ pub enum Place {
     PackedKey,
 }
 
-/// Prints a datum in its default layout.
+impl Place {
+    /// Columns of a string.
+    const fn text_width(self) -> usize {
+        match self {
+            Self::Row | Self::QuietRow => 33,
+            Self::Key => 50,
+            Self::PackedKey => 16,
+        }
+    }
+}
+
+/// Prints a datum in its default layout. What is no stack and no symbol goes by its size alone, as
+/// in dtrace(1): 1, 2, 4 and 8 bytes are an integer, all else is text if it looks like text.
 pub fn print(out: &mut Vec<u8>, context: &Context<'_>, datum: &Datum<'_>, place: Place) {
     match datum.kind {
         ValueKind::Stack { .. } => stack::print(out, context, datum, None),
+        ValueKind::StackText => stack::lines(out, context, datum.text()),
         ValueKind::Symbol => padded_symbol(out, &context.symbol_name(word(datum))),
         ValueKind::Module => padded_symbol(out, &context.module_name(word(datum))),
-        // What immstack() has resolved already; an ordinary string of a key has no newline.
-        ValueKind::String if place == Place::Key && datum.text().contains(&b'\n') => {
-            stack::lines(out, context, datum.text());
-        }
-        ValueKind::String | ValueKind::CharArray => string(out, datum.text(), place),
-        ValueKind::Integer { .. } | ValueKind::Pointer | ValueKind::Bytes => {
-            match default_integer(datum.bytes) {
-                Some((value, width)) => integer(out, value, width, place),
-                None => bytes(out, datum.bytes, place),
-            }
-        }
+        ValueKind::String => plain(out, context, &whole_string(context, datum, place), place),
+        ValueKind::CharArray
+        | ValueKind::Integer { .. }
+        | ValueKind::Pointer
+        | ValueKind::Bytes => plain(out, context, datum.bytes, place),
+    }
+}
+
+/// A string with the zeroes that fill its room: keys are kept without them, and in a record
+/// anything may stand behind the NUL.
+fn whole_string(context: &Context<'_>, datum: &Datum<'_>, place: Place) -> Vec<u8> {
+    let size = match place {
+        Place::Key | Place::PackedKey => context.strsize.max(datum.text().len()),
+        Place::Row | Place::QuietRow => datum.bytes.len(),
+    };
+    let mut whole = datum.text().to_vec();
+    whole.resize(size, 0);
+    whole
+}
+
+/// The columns that an element of a packed key takes, the blank before it included.
+#[must_use]
+pub fn packed_width(size: usize) -> usize {
+    match size {
+        1 => 4,
+        2 => 6,
+        4 => 9,
+        _ => 17,
+    }
+}
+
+fn plain(out: &mut Vec<u8>, context: &Context<'_>, data: &[u8], place: Place) {
+    match default_integer(data) {
+        Some((value, width)) => integer(out, value, width, place),
+        None => bytes(out, context, data, place),
     }
 }
 
@@ -112,32 +155,31 @@ fn integer(out: &mut Vec<u8>, value: i64, width: usize, place: Place) {
     Field::right(width).signed(out, value);
 }
 
-fn string(out: &mut Vec<u8>, text: &[u8], place: Place) {
-    match place {
-        Place::QuietRow => out.extend_from_slice(text),
-        Place::PackedKey => {
-            out.push(b' ');
-            Field::right(16).text(out, text);
-        }
-        Place::Row | Place::Key => {
-            out.extend_from_slice(b"  ");
-            let width = if place == Place::Key { 50 } else { 33 };
-            Field::left(width).text(out, text);
-        }
+/// Untyped bytes: text if all of them are, or if only zeroes follow the text; else a dump. Text
+/// that fills its room is padded even in quiet mode, and an empty string is a dump of zeroes:
+/// dtrace(1) has it so.
+fn bytes(out: &mut Vec<u8>, context: &Context<'_>, bytes: &[u8], place: Place) {
+    if bytes.is_empty() {
+        return;
     }
-}
-
-/// Untyped bytes: shown as text if they look like a string, else as a dump.
-fn bytes(out: &mut Vec<u8>, bytes: &[u8], place: Place) {
     let end = bytes.iter().position(|&b| !is_text(b)).unwrap_or(bytes.len());
     let (text, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
-    match (text.is_empty(), rest.iter().all(|&b| b == 0)) {
-        _ if bytes.is_empty() => {}
-        (false, true) => string(out, text, place),
-        _ => dump(out, bytes),
+    let is_string = !text.is_empty() && rest.iter().all(|&b| b == 0);
+    match (is_string && !context.rawbytes, rest.is_empty(), place) {
+        (false, ..) => dump(out, bytes),
+        (true, false, Place::QuietRow) => out.extend_from_slice(text),
+        (true, false, Place::PackedKey) => {
+            out.push(b' ');
+            Field::right(place.text_width()).text(out, text);
+        }
+        (true, ..) => {
+            out.extend_from_slice(b"  ");
+            Field::left(place.text_width()).text(out, text);
+        }
     }
 }
 
+/// What isprint(3) and isspace(3) hold for, and the bell and the backspace.
 fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t'..=b'\r' | 0x07 | 0x08)
 }
@@ -204,13 +246,32 @@ mod tests {
         assert_eq!(shown(ValueKind::String, b"sh\0junk", Place::Row), format!("  {:33}", "sh"));
         assert_eq!(shown(ValueKind::String, b"sh\0", Place::Key), format!("  {:50}", "sh"));
         assert_eq!(shown(ValueKind::String, b"sh\0", Place::QuietRow), "sh");
-        assert_eq!(shown(ValueKind::String, b"\0\0", Place::QuietRow), "");
+        assert_eq!(shown(ValueKind::String, b"sh\0", Place::PackedKey), format!(" {:>16}", "sh"));
+        // Text without a NUL is padded in quiet mode too.
+        assert_eq!(shown(ValueKind::Bytes, b"abc", Place::QuietRow), format!("  {:33}", "abc"));
+    }
+
+    /// What is no text is dumped, and an empty string is none: in a key, with all its room.
+    #[test]
+    fn strings_that_are_no_text_are_dumped() {
+        let dumped = shown(ValueKind::String, b"\0junk\0\0\0\0\0\0\0\0\0\0\0", Place::QuietRow);
+        assert!(dumped.ends_with(
+            "         0: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00  ................\n"
+        ));
+        assert_eq!(shown(ValueKind::String, b"", Place::Key).lines().count(), 2 + 256 / 16);
+        assert!(shown(ValueKind::String, b"\x01x\0", Place::Row).contains(" 01 78 00 "));
+    }
+
+    /// Arrays of a size that an integer may have are shown as one.
+    #[test]
+    fn size_decides_what_an_integer_is() {
+        assert_eq!(shown(ValueKind::CharArray, b"ab\0\0", Place::QuietRow), "25185");
     }
 
     /// A stack that was resolved when the probe fired looks like any stack, a frame a line.
     #[test]
     fn resolved_stacks_are_stacks() {
-        let printed = shown(ValueKind::String, b"a+0x1\nb+0x2\n\0\0", Place::Key);
+        let printed = shown(ValueKind::StackText, b"a+0x1\nb+0x2\n\0\0", Place::Key);
         assert_eq!(printed, "\n              a+0x1\n              b+0x2\n");
     }
 

@@ -19,7 +19,7 @@ pub struct Field {
     pub alternate: bool,
     /// `0`: padded with zeroes.
     pub zero: bool,
-    /// `'`: thousands are grouped.
+    /// `'`: thousands are grouped as the locale says; dtrace(1) runs in C's, which groups nothing.
     pub group: bool,
     /// At least so many columns.
     pub width: usize,
@@ -75,14 +75,12 @@ impl Field {
             _ if self.space => b" ",
             _ => b"",
         };
-        let digits = self.digits(value.unsigned_abs().to_string());
-        self.number(out, sign, &digits);
+        self.number(out, sign, value.unsigned_abs().to_string().as_bytes());
     }
 
     /// `%u`, or `%d` of an unsigned value.
     pub fn unsigned(&self, out: &mut Vec<u8>, value: u64) {
-        let digits = self.digits(value.to_string());
-        self.number(out, b"", &digits);
+        self.number(out, b"", value.to_string().as_bytes());
     }
 
     /// `%x`, `%X`.
@@ -114,20 +112,6 @@ impl Field {
             None => (b"", text),
         };
         self.pad(out, sign, digits.as_bytes(), self.zero);
-    }
-
-    fn digits(&self, plain: String) -> Vec<u8> {
-        if !self.group {
-            return plain.into_bytes();
-        }
-        let mut grouped = Vec::with_capacity(plain.len() * 4 / 3 + 1);
-        for (at, digit) in plain.bytes().enumerate() {
-            if at > 0 && (plain.len() - at).is_multiple_of(3) {
-                grouped.push(b',');
-            }
-            grouped.push(digit);
-        }
-        grouped
     }
 
     /// An integer: a precision asks for leading zeroes and switches `0` off.
@@ -200,13 +184,11 @@ mod tests {
         assert_eq!(with(|o| padded.hexadecimal(o, 0xff, false)), "0x0000ff");
     }
 
-    /// Thousands are grouped from the right.
+    /// Grouping is asked for in vain: the C locale has none.
     #[test]
-    fn thousands_are_grouped() {
+    fn thousands_are_not_grouped_in_the_c_locale() {
         let group = Field { group: true, ..Field::default() };
-        assert_eq!(with(|o| group.signed(o, -1_234_567)), "-1,234,567");
-        assert_eq!(with(|o| group.unsigned(o, 100)), "100");
-        assert_eq!(with(|o| group.unsigned(o, 1000)), "1,000");
+        assert_eq!(with(|o| group.signed(o, -1_234_567)), "-1234567");
     }
 
     /// A precision cuts a string; a width pads it.

@@ -52,8 +52,25 @@ pub struct Context<'a> {
     pub symbols: &'a dyn Symbolizer,
     /// `stackindent`.
     pub stack_indent: usize,
-    /// `aggzoom`.
+    /// `strsize`.
+    pub strsize: usize,
+    /// `rawbytes`: byte arrays are always dumped.
+    pub rawbytes: bool,
+    /// How aggregations are drawn.
+    pub drawing: Drawing,
+}
+
+/// How aggregations are drawn: the `agg*` options that change pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drawing {
+    /// `aggzoom`: the fullest bar takes nearly all of its room.
     pub zoom: bool,
+    /// `agghist`: counts and sums are drawn as bars.
+    pub hist: bool,
+    /// `aggpack`: distributions are drawn in one line.
+    pub pack: bool,
+    /// `encoding`: `Some(true)` for UTF-8, `Some(false)` for ASCII, `None` if not asked for.
+    pub utf8: Option<bool>,
 }
 
 impl Context<'_> {
@@ -113,7 +130,13 @@ pub(crate) mod tests {
 
     /// A context with two known functions.
     pub(crate) fn context() -> Context<'static> {
-        Context { symbols: &TwoSymbols, stack_indent: stack::INDENT, zoom: false }
+        Context {
+            symbols: &TwoSymbols,
+            stack_indent: stack::INDENT,
+            strsize: 256,
+            rawbytes: false,
+            drawing: Drawing::default(),
+        }
     }
 
     /// Normalising divides with sign, and a factor of 0 changes nothing.

@@ -85,10 +85,14 @@ fn one(out: &mut Vec<u8>, context: &Context<'_>, field: &Field, letter: &str, da
     let raw = || datum.unsigned().unwrap_or(0);
     match (datum.kind, letter) {
         (ValueKind::Stack { .. }, _) => stack::print(out, context, datum, Some(field)),
+        (ValueKind::StackText, "k") => stack::lines(out, context, datum.text()),
         (ValueKind::Symbol, _) => field.text(out, context.symbol_name(raw()).as_bytes()),
         (ValueKind::Module, _) => field.text(out, context.module_name(raw()).as_bytes()),
-        (ValueKind::Integer { signed: true }, "d" | "i") => field.signed(out, datum.integer()),
-        (_, "d" | "i" | "u") => field.unsigned(out, raw()),
+        (ValueKind::Integer { signed: true }, "d") => field.signed(out, datum.integer()),
+        // %i takes its argument as signed whatever it is, %d asks it.
+        (_, "i") => field.signed(out, datum.signed()),
+        // The port's name is for the resolver to say; dtrace(1) prints the number as it lies.
+        (_, "d" | "u" | "P") => field.unsigned(out, raw()),
         (_, "x" | "p") => field.hexadecimal(out, raw(), false),
         (_, "X") => field.hexadecimal(out, raw(), true),
         (_, "o") => field.octal(out, raw()),
@@ -228,6 +232,8 @@ mod tests {
     fn sign_and_size_come_from_the_argument() {
         assert_eq!(show("d", SIGNED, &[0xff]), "-1");
         assert_eq!(show("d", UNSIGNED, &[0xff]), "255");
+        assert_eq!(show("i", UNSIGNED, &[0xff]), "-1");
+        assert_eq!(show("P", UNSIGNED, &[0x50, 0]), "80");
         assert_eq!(show("u", SIGNED, &[0xff, 0xff, 0xff, 0xff]), "4294967295");
         assert_eq!(show("x", SIGNED, &[0xff, 0xff]), "ffff");
         assert_eq!(show("p", ValueKind::Pointer, &0xdead_beef_u64.to_le_bytes()), "deadbeef");

@@ -6,6 +6,8 @@ struct Local {
     month: usize,
     day: i32,
     weekday: usize,
+    /// From 0.
+    yearday: i32,
     hour: i32,
     minute: i32,
     second: i32,
@@ -29,7 +31,21 @@ pub(super) fn rfc822(nanoseconds: u64) -> String {
     let month = MONTHS.get(t.month).unwrap_or(&"???");
     let day = DAYS.get(t.weekday).unwrap_or(&"???");
     let (hour, minute, second) = (t.hour, t.minute, t.second);
-    format!("{day}, {:02} {month} {} {hour:02}:{minute:02}:{second:02} {}", t.day, t.year, t.zone)
+    let year = week_year(&t);
+    format!("{day}, {:02} {month} {year} {hour:02}:{minute:02}:{second:02} {}", t.day, t.zone)
+}
+
+/// The year that the week belongs to: what dtrace(1) prints here (strftime's `%G`).
+fn week_year(t: &Local) -> i64 {
+    // The week belongs to the year in which its Thursday lies.
+    let weekday = i64::try_from(t.weekday).unwrap_or(0);
+    let thursday = i64::from(t.yearday) + 3 - (weekday + 6) % 7;
+    let leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match thursday {
+        ..0 => t.year - 1,
+        day if day >= if leap(t.year) { 366 } else { 365 } => t.year + 1,
+        _ => t.year,
+    }
 }
 
 fn local(nanoseconds: u64) -> Local {
@@ -39,6 +55,7 @@ fn local(nanoseconds: u64) -> Local {
         month: usize::try_from(tm.fields.tm_mon).unwrap_or(usize::MAX),
         day: tm.fields.tm_mday,
         weekday: usize::try_from(tm.fields.tm_wday).unwrap_or(usize::MAX),
+        yearday: tm.fields.tm_yday,
         hour: tm.fields.tm_hour,
         minute: tm.fields.tm_min,
         second: tm.fields.tm_sec,
@@ -87,6 +104,13 @@ mod tests {
         assert_eq!(text.len(), "1970 Jan  2 12:00:00".len());
         assert!(text.starts_with("1970 Jan  ") && text.ends_with(":00"), "{text}");
         let mail = rfc822(36 * 3600 * 1_000_000_000);
+        let year = |year, weekday, yearday| {
+            let zone = String::new();
+            let (month, day, hour, minute, second) = (0, 1, 0, 0, 0);
+            week_year(&Local { year, month, day, weekday, yearday, hour, minute, second, zone })
+        };
+        // 1 January 2021 was a Friday, 31 December 2024 a Tuesday, 1 January 2024 a Monday.
+        assert_eq!([year(2021, 5, 0), year(2024, 2, 365), year(2024, 1, 0)], [2020, 2025, 2024]);
         assert!(mail.contains(" Jan 1970 ") && mail[3..].starts_with(", 0"), "{mail}");
     }
 }

@@ -47,6 +47,26 @@ pub fn error_line(error: &ErrorRecord, probe: &EnabledProbe) -> String {
     )
 }
 
+/// `[DTRACEDROP_…] `, if `droptags` asks for it.
+#[must_use]
+pub fn drop_tag(kind: DropKind, wanted: bool) -> String {
+    let name = match kind {
+        _ if !wanted => return String::new(),
+        DropKind::Principal => "PRINCIPAL",
+        DropKind::Aggregation => "AGGREGATION",
+        DropKind::Dynamic => "DYNAMIC",
+        DropKind::DynRinse => "DYNRINSE",
+        DropKind::DynDirty => "DYNDIRTY",
+        DropKind::Spec => "SPEC",
+        DropKind::SpecBusy => "SPECBUSY",
+        DropKind::SpecUnavailable => "SPECUNAVAIL",
+        DropKind::DoubleError => "DBLERROR",
+        DropKind::StackString => "STKSTROVERFLOW",
+        _ => "UNKNOWN",
+    };
+    format!("[DTRACEDROP_{name}] ")
+}
+
 /// The line for drops that are counted by CPU. `machine` is a guest's name.
 #[must_use]
 pub fn cpu_drop_line(kind: DropKind, count: u64, cpu: u32, machine: Option<&str>) -> String {
@@ -83,6 +103,13 @@ const fn plural(count: u64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Tags are dtrace(1)'s.
+    #[test]
+    fn drops_are_tagged_on_demand() {
+        assert_eq!(drop_tag(DropKind::DoubleError, true), "[DTRACEDROP_DBLERROR] ");
+        assert_eq!(drop_tag(DropKind::Principal, false), "");
+    }
 
     /// Drops are reported in the words that scripts look for.
     #[test]

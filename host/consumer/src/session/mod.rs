@@ -11,7 +11,9 @@
 
 pub mod enabled;
 pub mod fault;
+mod flow;
 pub mod printer;
+pub mod processes;
 mod programs;
 pub mod run;
 pub mod sink;
@@ -36,7 +38,7 @@ use crate::{
     discover::Watcher,
     link::{LinkError, MachineLink},
     machine::{Machine, Numbers},
-    options::{BufPolicy, Options},
+    options::{BufPolicy, From, Options},
 };
 use enabled::Enabled;
 use printer::{Printer, RecordError};
@@ -82,6 +84,9 @@ pub enum SessionError {
     /// The arena cannot be made.
     #[error("could not enable tracing: {0}")]
     Arena(#[from] ArenaError),
+    /// Buffers do not fit into memory, and `bufresize=manual` forbids to make them smaller.
+    #[error("could not enable tracing: Cannot allocate memory")]
+    Memory,
     /// A clause has no layout.
     #[error("could not enable tracing: {0}")]
     Layout(#[from] EcbError),
@@ -142,6 +147,7 @@ pub struct Session {
     config: ArenaConfig,
     live: Option<Live>,
     matches: Vec<usize>,
+    flow: flow::FlowState,
 }
 
 /// What exists once tracing is set up.
@@ -184,7 +190,7 @@ impl Session {
         programs.compile(compiler.as_mut(), &machines, &options)?;
         for option in programs.options() {
             options
-                .set(&option.name, option.value.as_deref())
+                .set(&option.name, option.value.as_deref(), From::Program)
                 .map_err(|error| SessionError::Option { name: option.name.clone(), error })?;
         }
         let mut printer = setup.printer;
@@ -205,6 +211,7 @@ impl Session {
             config: ArenaConfig::default(),
             live: None,
             matches,
+            flow: flow::FlowState::default(),
         };
         session.define_aggregations();
         Ok(session)
@@ -220,6 +227,12 @@ impl Session {
     #[must_use]
     pub const fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// Whether a compile-time option without a value was set.
+    #[must_use]
+    pub fn wants(&self, option: &str) -> bool {
+        self.options.compiler.iter().any(|(name, _)| name == option)
     }
 
     /// The programs by the machine they were compiled for (its name), one a kernel.
@@ -293,12 +306,14 @@ impl Session {
             config.add_program(&compiled.program)?;
         }
         config.round_buffers();
-        let asked = (config.bufsize, config.aggsize, config.specsize);
+        let sizes = |config: &ArenaConfig| [config.bufsize, config.aggsize, config.specsize];
+        let asked = sizes(&config);
         config.fit(memory_limit());
+        if self.options.manual_resize && sizes(&config) != asked {
+            return Err(SessionError::Memory);
+        }
         let names = ["buffer", "aggregation", "speculation"];
-        let sizes =
-            [(asked.0, config.bufsize), (asked.1, config.aggsize), (asked.2, config.specsize)];
-        for (name, (before, after)) in names.iter().zip(sizes) {
+        for (name, (before, after)) in names.iter().zip(asked.into_iter().zip(sizes(&config))) {
             if after < before {
                 self.printer.message(&format!("{name} size lowered to {}", human_size(after)));
             }

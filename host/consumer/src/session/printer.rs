@@ -7,7 +7,7 @@ use std::{
 };
 
 use dlang::{
-    compiled::{AggId, ArgInfo, Statement, StatementKind, ValueKind},
+    compiled::{AggId, ArgInfo, Statement, StatementKind},
     format::Format,
 };
 use host::ids::MachineId;
@@ -20,9 +20,10 @@ use crate::{
         aggregate::{self, Value},
         datum,
         printf::{self, Arguments, MissingArgument},
+        quantize::Packing,
         row,
     },
-    options::Options,
+    options::{From, Options},
     symbols::SymbolTable,
 };
 
@@ -70,6 +71,8 @@ pub struct Record<'a> {
     pub cpu: u32,
     /// The record, header included.
     pub bytes: &'a [u8],
+    /// With `flowindent`: what the probe does, and how many columns deep it is.
+    pub flow: (row::Flow, usize),
 }
 
 impl Record<'_> {
@@ -174,7 +177,7 @@ impl Printer {
         aggregations: &mut Aggregations,
     ) -> Result<(), RecordError> {
         let mut out = Vec::new();
-        self.start_row(&mut out, record, options.quiet);
+        self.start_row(&mut out, record, options);
         self.write(&out)?;
         let mut result = Ok(());
         for statement in record.probe.statements() {
@@ -187,15 +190,21 @@ impl Printer {
         result
     }
 
-    fn start_row(&mut self, out: &mut Vec<u8>, record: &Record<'_>, quiet: bool) {
-        if quiet {
-            return;
-        }
-        if !std::mem::replace(&mut self.heading, true) {
-            row::heading(out);
-        }
+    fn start_row(&mut self, out: &mut Vec<u8>, record: &Record<'_>, options: &Options) {
         let probe = record.probe;
-        row::start(out, record.cpu, probe.number, &probe.function, &probe.name);
+        let heading = !std::mem::replace(&mut self.heading, true);
+        if options.flowindent {
+            if heading {
+                row::flow_heading(out);
+            }
+            let names = [&*probe.provider, &*probe.function, &*probe.name];
+            row::flow_start(out, record.cpu, record.flow, names);
+        } else if !options.quiet {
+            if heading {
+                row::heading(out);
+            }
+            row::start(out, record.cpu, probe.number, &probe.function, &probe.name);
+        }
     }
 
     fn statement(
@@ -221,16 +230,17 @@ impl Printer {
             StatementKind::Printa { format, aggregations: ids } => {
                 self.printa(record, format.as_ref(), ids, options, aggregations)?;
             }
-            StatementKind::Ftruncate => self.report(record, |sink, ()| sink.truncate(), ()),
+            StatementKind::Ftruncate => self.report(record, "", |sink, ()| sink.truncate(), ()),
             StatementKind::Freopen(format) => {
                 let name = self.formatted(record, statement, format, options)?;
                 let name = String::from_utf8_lossy(&name).into_owned();
-                self.report(record, |sink, name| sink.reopen(&name), name);
+                let failed = format!("couldn't freopen() \"{name}\": ");
+                self.report(record, &failed, |sink, name| sink.reopen(&name), name);
             }
             StatementKind::System(format) => {
                 let command = self.formatted(record, statement, format, options)?;
                 let command = String::from_utf8_lossy(&command).into_owned();
-                self.report(record, |sink, command| system(sink, &command), command);
+                self.report(record, "", |sink, command| system(sink, &command), command);
             }
             StatementKind::Default
             | StatementKind::Expression
@@ -266,10 +276,7 @@ impl Printer {
                 let place = if options.quiet { Place::QuietRow } else { Place::Row };
                 for info in &statement.args {
                     let datum = record.datum(info).ok_or_else(|| record.short())?;
-                    let raw = options.rawbytes && datum.kind == &ValueKind::Bytes;
-                    if *kind == StatementKind::Stack && datum.kind == &ValueKind::String {
-                        format::stack::lines(&mut out, &context, datum.text());
-                    } else if *kind == StatementKind::TraceMem || raw {
+                    if *kind == StatementKind::TraceMem {
                         datum::dump(&mut out, datum.bytes);
                     } else {
                         datum::print(&mut out, &context, &datum, place);
@@ -311,7 +318,7 @@ impl Printer {
         let machine = record.probe.machine;
         self.lines(&mut out, aggregations, ids, format, machine, options)
             .map_err(|missing| RecordError::Argument(record.probe.description(), missing))?;
-        ids.iter().for_each(|id| aggregations.mark_printed(*id));
+        aggregations.mark_printed(ids);
         self.write(&out)
     }
 
@@ -324,12 +331,30 @@ impl Printer {
         machine: MachineId,
         options: &Options,
     ) -> Result<(), MissingArgument> {
-        for line in aggregations.lines(ids, &options.sort) {
+        let lines = aggregations.lines(ids, &options.sort);
+        let mut packing = match (ids, format) {
+            ([_], None) => {
+                let values: Vec<Value<'_>> =
+                    lines.iter().filter_map(|line| line.values.first().copied()).collect();
+                Packing::of(&values, options.drawing).map(|packing| (packing, false))
+            }
+            _ => None,
+        };
+        for line in lines {
             let symbols = self.symbols_of(line.machine.unwrap_or(machine));
             let context = context(symbols.as_deref(), options);
-            match format {
-                Some(format) => printf::print(out, &context, format, &LineArguments(&line))?,
-                None => aggregate::print(out, &context, line.key.iter().copied(), &line.values),
+            match (format, &mut packing, line.values.first()) {
+                (Some(format), ..) => {
+                    printf::print(out, &context, format, &LineArguments(&line))?;
+                }
+                (None, Some((packing, headed)), Some(value)) => {
+                    if !std::mem::replace(headed, true) {
+                        let width = aggregate::packed_width(&context, &line.key);
+                        packing.heading(out, width, value.words.len());
+                    }
+                    aggregate::print_packed(out, &context, packing, &line.key, value);
+                }
+                _ => aggregate::print(out, &context, line.key.iter().copied(), &line.values),
             }
         }
         Ok(())
@@ -359,12 +384,10 @@ impl Printer {
         name: &str,
         value: Option<&str>,
     ) {
-        let value = value.or(Some("1"));
-        if let Err(error) = options.set_active(name, value) {
-            let what = format!(
-                "couldn't set option \"{name}\" to \"{}\": {error}",
-                value.unwrap_or_default()
-            );
+        let value = value.unwrap_or("1");
+        if let Err(error) = options.set(name, Some(value), From::Action) {
+            // dtrace(1) leaves an empty line behind this one.
+            let what = format!("couldn't set option \"{name}\" to \"{value}\": {error}\n");
             self.library_error(record, &what);
         }
     }
@@ -373,11 +396,12 @@ impl Printer {
     fn report<T>(
         &mut self,
         record: &Record<'_>,
+        what: &str,
         action: impl FnOnce(&mut Sink, T) -> io::Result<()>,
         argument: T,
     ) {
         if let Err(error) = action(&mut self.sink, argument) {
-            self.library_error(record, &error.to_string());
+            self.library_error(record, &format!("{what}{}", system_words(&error)));
         }
     }
 
@@ -388,14 +412,27 @@ impl Printer {
     }
 }
 
+/// The system's words for an error, without the number Rust adds.
+fn system_words(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
+        None => error.to_string(),
+    }
+}
+
 fn context<'a>(symbols: Option<&'a SymbolTable>, options: &Options) -> Context<'a> {
     let symbols: &dyn Symbolizer = match symbols {
         Some(symbols) => symbols,
         None => &NoSymbols,
     };
-    let stack_indent =
-        usize::try_from(options.stack_indent).unwrap_or(usize::MAX).min(format::MAX_WIDTH);
-    Context { symbols, stack_indent, zoom: options.zoom }
+    let bounded = |size: u64| usize::try_from(size).unwrap_or(usize::MAX).min(format::MAX_WIDTH);
+    Context {
+        symbols,
+        stack_indent: bounded(options.stack_indent),
+        strsize: bounded(options.strsize),
+        rawbytes: options.rawbytes,
+        drawing: options.drawing,
+    }
 }
 
 /// `system()`: what was printed before comes out before.

@@ -2,7 +2,6 @@
 
 use std::{
     os::fd::BorrowedFd,
-    process::Child,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -23,13 +22,15 @@ use nix::{
 
 use super::{
     ENABLE_PATIENCE, Live, Session, SessionError,
-    fault::{cpu_drop_line, error_line, session_drop_line},
+    fault::{cpu_drop_line, drop_tag, error_line, session_drop_line},
+    flow::FlowState,
     index_of,
     printer::Record,
+    processes::Processes,
     programs,
 };
 use crate::{
-    format::Symbolizer,
+    format::{Symbolizer, row::Flow},
     link::{LinkEvent, MachineLink, SlotRange},
     machine::Machine,
     options::BufPolicy,
@@ -60,8 +61,8 @@ pub(super) struct MachineState {
 pub struct Outside<'a> {
     /// Has a byte for every SIGINT, SIGTERM and their like, and does not block.
     pub signals: Option<BorrowedFd<'a>>,
-    /// The commands of `-c`: when all have ended, so does the session.
-    pub children: Vec<Child>,
+    /// The processes of `-c` and `-p`: when all have ended, so does the session.
+    pub processes: Processes,
 }
 
 /// Why the loop ended.
@@ -190,9 +191,7 @@ impl Session {
         if self.step(Activity::Warmup, Activity::Active) {
             self.activate(true);
         }
-        for child in &outside.children {
-            resume(child);
-        }
+        outside.processes.resume();
         let ending = self.main_loop(&mut outside)?;
         if ending == Ending::Signal {
             self.printer.write(b"\n")?;
@@ -212,7 +211,12 @@ impl Session {
             {
                 return Ok(Ending::Signal);
             }
-            if self.is_over() || all_ended(&mut outside.children) {
+            for said in outside.processes.ended() {
+                if !self.options.quiet {
+                    self.printer.message(&said);
+                }
+            }
+            if self.is_over() || outside.processes.over() {
                 return Ok(Ending::Done);
             }
             self.sleep(self.next_sleep(&due), outside.signals)?;
@@ -474,13 +478,25 @@ impl Session {
                 "{lost} principal buffer(s) made no sense; the records in them are lost"
             ));
         }
-        for (slot, record) in &records {
-            self.print(*slot, record)?;
+        for (at, (slot, record)) in records.iter().enumerate() {
+            let flow = if self.options.flowindent && record.epid != ERROR_EPID {
+                let rest = records.iter().skip(at + 1).map(|(slot, record)| (*slot, record.epid));
+                let next = FlowState::next_of(*slot, rest);
+                self.flow.step(record.epid, next, &self.enabled)
+            } else {
+                Default::default()
+            };
+            self.print(*slot, record, flow)?;
         }
         Ok(())
     }
 
-    fn print(&mut self, slot: SlotId, record: &RawRecord) -> Result<(), SessionError> {
+    fn print(
+        &mut self,
+        slot: SlotId,
+        record: &RawRecord,
+        flow: (Flow, usize),
+    ) -> Result<(), SessionError> {
         if record.epid == ERROR_EPID {
             self.print_error(record);
             return Ok(());
@@ -493,7 +509,7 @@ impl Session {
         let base =
             index_of(&self.machines, probe.machine).and_then(|index| self.machines.get(index));
         let cpu = base.map_or(0, |machine| slot.0.saturating_sub(machine.slots.base));
-        let record = Record { probe, epid: record.epid.0, cpu, bytes: &record.bytes };
+        let record = Record { probe, epid: record.epid.0, cpu, bytes: &record.bytes, flow };
         match self.printer.record(&record, &mut self.options, &mut self.aggregations) {
             Err(error @ super::printer::RecordError::Write(_)) => Err(error.into()),
             Err(error) => {
@@ -560,7 +576,8 @@ impl Session {
                     });
                     let cpu = owner.map_or(slot.0, |machine| slot.0 - machine.slots.base);
                     let guest = owner.filter(|machine| !machine.is_host());
-                    lines.push(cpu_drop_line(kind, count, cpu, guest.map(Machine::name)));
+                    let line = cpu_drop_line(kind, count, cpu, guest.map(Machine::name));
+                    lines.push(drop_tag(kind, self.options.droptags) + &line);
                 }
                 _ => match session.iter_mut().find(|(known, _)| *known == kind) {
                     Some((_, total)) => *total += count,
@@ -568,7 +585,11 @@ impl Session {
                 },
             }
         }
-        let more = session.into_iter().filter_map(|(kind, count)| session_drop_line(kind, count));
+        let more = session.into_iter().filter_map(|(kind, count)| {
+            let line = session_drop_line(kind, count)?;
+            Some(drop_tag(kind, self.options.droptags) + &line)
+        });
+        let more: Vec<String> = more.collect();
         lines.into_iter().chain(more).for_each(|line| self.printer.message(&line));
     }
 }
@@ -576,18 +597,4 @@ impl Session {
 /// The host's `dtrace:::name`.
 fn dtrace_probe(name: &str) -> ProbeDesc {
     ProbeDesc { provider: "dtrace".into(), name: name.into(), ..ProbeDesc::default() }
-}
-
-/// Lets a command of `-c`, which has stopped itself, go on.
-fn resume(child: &Child) {
-    if let Ok(pid) = i32::try_from(child.id()) {
-        let pid = nix::unistd::Pid::from_raw(pid);
-        // If it is gone already, the loop will see that.
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT);
-    }
-}
-
-/// Whether there were commands and all have ended.
-fn all_ended(children: &mut [Child]) -> bool {
-    !children.is_empty() && children.iter_mut().all(|child| !matches!(child.try_wait(), Ok(None)))
 }

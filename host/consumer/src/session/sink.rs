@@ -24,7 +24,7 @@ impl Sink {
         Self { base, other: None }
     }
 
-    /// `freopen()`: output goes to a file from here on; an empty name ends that.
+    /// `freopen()`: output is appended to a file from here on; an empty name ends that.
     ///
     /// # Errors
     /// If the file cannot be opened; output then goes where it went before.
@@ -32,7 +32,7 @@ impl Sink {
         self.flush()?;
         self.other = match name {
             "" => None,
-            name => Some(File::create(name)?),
+            name => Some(OpenOptions::new().append(true).create(true).open(name)?),
         };
         Ok(())
     }
