@@ -2,9 +2,10 @@
 /*
  * Provider fbt: every function that ftrace can trace, entry and return.
  *
- * One ftrace_ops serves all probes: its filter is the set of functions that are wanted, replaced
- * as a whole, so that ten thousand probes cost one pass over the kernel's text and not ten
- * thousand. Returns are caught by replacing the return address with the kernel's own rethook
+ * One ftrace_ops serves all probes: its filter is the set of functions that are wanted. What a
+ * command changes is applied a few thousand functions at a time: each step is one pass over the
+ * kernel's text in which nothing is scheduled on this CPU, so it must not take all at once, and ten
+ * thousand probes must not take ten thousand passes. Returns are caught by replacing the return address with the kernel's own rethook
  * trampoline at entry, from one pool of nodes; an empty pool is a drop. kretprobes would do the
  * same, one registration (and one stop of all CPUs) a function.
  *
@@ -27,6 +28,7 @@
 #define FUNCTIONS (1u << (HASH_BITS - 1))
 #define NODES 8192
 #define WATCHES 8
+#define STEP 4096 /* functions that one pass over the text changes */
 
 struct function {
 	unsigned long ip;  /* as ftrace knows it */
@@ -40,6 +42,7 @@ static struct function *functions;
 static u32 nfunctions;
 static u32 *slots; /* open hash of function numbers + 1 by ip */
 static bool dirty;
+static u32 napplied;
 static bool registered;
 static struct ht_watch *watches[WATCHES];
 static unsigned int nwatches;
@@ -288,6 +291,7 @@ static struct ftrace_ops ops = {
 int ht_fbt_init(void)
 {
 	nfunctions = 0;
+	napplied = 0;
 	nwatches = 0;
 	functions = vzalloc(FUNCTIONS * sizeof(*functions));
 	slots = vzalloc((1u << HASH_BITS) * sizeof(*slots));
@@ -344,6 +348,7 @@ void ht_fbt_add(const char *name, struct module *mod, unsigned long addr)
 		if (!strcmp(watches[i]->function, name))
 			function->watch = watches[i];
 	function->ip = ip;
+	function->applied = false;
 	nfunctions++;
 	smp_store_release(slot, number + 1);
 }
@@ -372,23 +377,23 @@ static bool entry_wanted(const struct function *function)
 	return enabled(function->entry) || (watch && watch->wanted) || return_wanted(function);
 }
 
-/* Gathers the addresses that are wanted; the caller frees them. */
-static unsigned long *gather(u32 *count, bool *returns)
+/* Whether the text must change for this function, and to what. */
+static bool changes(const struct function *function, bool wanted)
 {
-	unsigned long *ips = vmalloc(max(nfunctions, 1u) * sizeof(*ips));
+	return function->applied != wanted && entry_wanted(function) == wanted;
+}
+
+/* The numbers of the functions that change to `wanted`; the caller frees them. */
+static u32 *gather(bool wanted, u32 *count)
+{
+	u32 *numbers = vmalloc(max(nfunctions, 1u) * sizeof(*numbers));
 	u32 i, n = 0;
 
-	*returns = false;
-	for (i = 0; ips && i < nfunctions; i++) {
-		struct function *function = &functions[i];
-
-		if (!entry_wanted(function))
-			continue;
-		*returns |= return_wanted(function);
-		ips[n++] = function->ip;
-	}
+	for (i = 0; numbers && i < nfunctions; i++)
+		if (changes(&functions[i], wanted))
+			numbers[n++] = i;
 	*count = n;
-	return ips;
+	return numbers;
 }
 
 static int unregister(void)
@@ -399,70 +404,74 @@ static int unregister(void)
 	return error;
 }
 
-/* QEMU's TCG may keep a translation made while another vCPU changed the instruction: of the
- * breakpoint that stood there for a moment, which then traps for ever. Writing the same bytes once
- * more, now that nobody changes them, drops such translations. */
-static void settle_text(void)
+/* Takes functions into the filter. Unregistered, the filter is made anew: an empty one would mean
+ * every function. */
+static int take(unsigned long *ips, u32 count)
 {
-	void *(*poke)(void *addr, const void *bytes, size_t len) = (void *)ht_lookup("text_poke");
-	struct mutex *lock = (void *)ht_lookup("text_mutex");
-	u8 bytes[MCOUNT_INSN_SIZE];
-	u32 i;
+	int error = ftrace_set_filter_ips(&ops, ips, count, 0, !registered);
 
-	for (i = 0; poke && lock && i < nfunctions; i++) {
-		struct function *function = &functions[i];
-		bool wanted = entry_wanted(function);
-
-		if (function->applied == wanted)
-			continue;
-		function->applied = wanted;
-		if (dead(function))
-			continue;
-		mutex_lock(lock);
-		memcpy(bytes, (void *)function->ip, sizeof(bytes));
-		poke((void *)function->ip, bytes, sizeof(bytes));
-		mutex_unlock(lock);
-	}
-}
-
-/* Makes the instrumentation what the probes say. An empty filter would mean every function, so
- * the last one's end takes the hook away. */
-int ht_fbt_commit(void)
-{
-	unsigned long *ips;
-	bool returns;
-	u32 count, i;
-	int error;
-
-	if (!dirty)
-		return 0;
-	dirty = false;
-	ips = gather(&count, &returns);
-	if (!ips)
-		return -ENOMEM;
-	if (!count) {
-		/* Taking the hook away waits for every task, which a stale translation may hold:
-		 * so all functions but one go first, and the text is settled. */
-		for (i = 0; i < nfunctions && !count; i++)
-			if (functions[i].applied && !dead(&functions[i]))
-				ips[count++] = functions[i].ip;
-		if (count && registered && !ftrace_set_filter_ips(&ops, ips, count, 0, 1))
-			settle_text();
-		vfree(ips);
-		return unregister();
-	}
-	error = returns ? make_pool() : 0;
-	if (!error)
-		error = ftrace_set_filter_ips(&ops, ips, count, 0, 1);
-	vfree(ips);
 	if (!error && !registered) {
 		error = register_ftrace_function(&ops);
 		registered = !error;
 	}
-	settle_text();
-	if (error)
-		pr_warn("hypertrace: %u functions cannot be instrumented: %d\n", count, error);
 	return error;
+}
+
+/* Takes functions out of the filter; with the last one's end the hook goes. */
+static int let_go(unsigned long *ips, u32 count)
+{
+	return count == napplied ? unregister() : ftrace_set_filter_ips(&ops, ips, count, 1, 0);
+}
+
+/* Changes the text for all functions for which it must become `wanted`. */
+static int change(bool wanted)
+{
+	unsigned long *ips = vmalloc(STEP * sizeof(*ips));
+	u32 count, done, i, *numbers = gather(wanted, &count);
+	int error = ips && numbers ? 0 : -ENOMEM;
+
+	for (done = 0; !error && done < count; done += i) {
+		u32 step = min_t(u32, count - done, STEP);
+
+		for (i = 0; i < step; i++)
+			ips[i] = functions[numbers[done + i]].ip;
+		error = wanted ? take(ips, step) : let_go(ips, step);
+		for (i = 0; i < step && (!error || !wanted); i++)
+			functions[numbers[done + i]].applied = wanted;
+		if (!error || !wanted)
+			napplied += wanted ? step : -step;
+		cond_resched();
+	}
+	if (error)
+		pr_warn("hypertrace: of %u functions that change, %u did: %d\n", count, done, error);
+	vfree(numbers);
+	vfree(ips);
+	return error;
+}
+
+static bool any_return_wanted(void)
+{
+	u32 i;
+
+	for (i = 0; i < nfunctions; i++)
+		if (return_wanted(&functions[i]))
+			return true;
+	return false;
+}
+
+/* Makes the instrumentation what the probes say. */
+int ht_fbt_commit(void)
+{
+	int error, gone;
+
+	if (!dirty)
+		return 0;
+	dirty = false;
+	error = any_return_wanted() ? make_pool() : 0;
+	if (!error)
+		error = change(true);
+	gone = change(false);
+	return error ?: gone;
 }
 
 /* Before a module's text goes: its functions are let go, its probes announced as gone. */

@@ -11,6 +11,7 @@
  *   fire.c        a fire: fills the descriptor of this CPU and level, rings
  *   stack.c       kernel stacks
  *   nested.c      guests of this guest
+ *   trap.c        breakpoints that are not there any more
  *   fbt.c tracepoint.c syscall.c proc.c io.c profile.c   the providers
  *
  * Locks: ht_lock covers the tables and all (un)instrumenting. The firing path takes none; what it
@@ -166,6 +167,15 @@ int ht_stack_init(void);
 bool ht_nested_fill(struct ht_nested *nested);
 void ht_nested_module_types(struct module *mod, const void *bytes, size_t len);
 void ht_nested_module_gone(struct module *mod);
+
+/* main.c ---------------------------------------------------------------------------------- */
+
+extern bool ht_destructive;
+
+/* trap.c ---------------------------------------------------------------------------------- */
+
+int ht_trap_init(void);
+void ht_trap_exit(void);
 
 /* Providers: publish (under ht_lock), enable and disable one probe, commit what was gathered. -- */
 

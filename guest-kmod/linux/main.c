@@ -24,6 +24,11 @@ static unsigned int poll_ms;
 module_param(poll_ms, uint, 0444);
 MODULE_PARM_DESC(poll_ms, "milliseconds between two polls (0: as the host says)");
 
+/* Whether scripts may stop, signal and change what runs here. Only whoever loads us can say so. */
+bool ht_destructive;
+module_param_named(destructive, ht_destructive, bool, 0444);
+MODULE_PARM_DESC(destructive, "permit destructive actions of D scripts (default: no)");
+
 static struct task_struct *thread;
 static DECLARE_WAIT_QUEUE_HEAD(wake);
 static DECLARE_COMPLETION(first_attempt);
@@ -94,9 +99,12 @@ static int __init hypertrace_init(void)
 	error = ht_profile_init();
 	if (error)
 		goto pages;
-	error = ht_modules_init();
+	error = ht_trap_init();
 	if (error)
 		goto profile;
+	error = ht_modules_init();
+	if (error)
+		goto trap;
 	thread = kthread_run(run, NULL, "hypertrace");
 	if (IS_ERR(thread)) {
 		error = PTR_ERR(thread);
@@ -110,6 +118,8 @@ static int __init hypertrace_init(void)
 
 modules:
 	ht_modules_exit();
+trap:
+	ht_trap_exit();
 profile:
 	ht_profile_exit();
 pages:
@@ -122,6 +132,7 @@ static void __exit hypertrace_exit(void)
 	kthread_stop(thread);
 	ht_modules_exit();
 	restore();
+	ht_trap_exit();
 	ht_profile_exit();
 	tracepoint_synchronize_unregister();
 	ht_pages_free();

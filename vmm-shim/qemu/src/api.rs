@@ -12,6 +12,9 @@ use crate::sys;
 /// The bytes that make an instruction a doorbell.
 const DOORBELL: [u8; 7] = hypercall::DOORBELL;
 
+/// The breakpoint instruction, `int3`.
+pub(crate) const BREAKPOINT: u8 = 0xcc;
+
 /// From this version on `qemu_plugin_insn_data` copies.
 const COPIES_SINCE: i32 = 3;
 
@@ -49,10 +52,14 @@ pub(crate) struct Api {
     register_vcpu_init: sys::register_vcpu_init_cb,
     register_atexit: sys::register_atexit_cb,
     register_mem: sys::register_vcpu_mem_cb,
+    register_exec: sys::register_vcpu_insn_exec_cb,
+    reset: sys::reset,
     tb_n_insns: sys::tb_n_insns,
     tb_get_insn: sys::tb_get_insn,
     insn_size: sys::insn_size,
     insn_data: InsnData,
+    insn_vaddr: sys::insn_vaddr,
+    insn_haddr: sys::insn_haddr,
     get_hwaddr: sys::get_hwaddr,
     hwaddr_is_io: sys::hwaddr_is_io,
     hwaddr_phys_addr: sys::hwaddr_phys_addr,
@@ -93,6 +100,10 @@ impl Api {
             register_mem: function!(
                 c"qemu_plugin_register_vcpu_mem_cb" as sys::register_vcpu_mem_cb
             ),
+            register_exec: function!(
+                c"qemu_plugin_register_vcpu_insn_exec_cb" as sys::register_vcpu_insn_exec_cb
+            ),
+            reset: function!(c"qemu_plugin_reset" as sys::reset),
             tb_n_insns: function!(c"qemu_plugin_tb_n_insns" as sys::tb_n_insns),
             tb_get_insn: function!(c"qemu_plugin_tb_get_insn" as sys::tb_get_insn),
             insn_size: function!(c"qemu_plugin_insn_size" as sys::insn_size),
@@ -101,6 +112,8 @@ impl Api {
             } else {
                 InsnData::Copy(function!(c"qemu_plugin_insn_data" as sys::insn_data_copy))
             },
+            insn_vaddr: function!(c"qemu_plugin_insn_vaddr" as sys::insn_vaddr),
+            insn_haddr: function!(c"qemu_plugin_insn_haddr" as sys::insn_haddr),
             get_hwaddr: function!(c"qemu_plugin_get_hwaddr" as sys::get_hwaddr),
             hwaddr_is_io: function!(c"qemu_plugin_hwaddr_is_io" as sys::hwaddr_is_io),
             hwaddr_phys_addr: function!(c"qemu_plugin_hwaddr_phys_addr" as sys::hwaddr_phys_addr),
@@ -130,6 +143,16 @@ impl Api {
     pub(crate) fn on_exit(&self, id: sys::qemu_plugin_id_t, callback: sys::atexit_cb) {
         // SAFETY: as in `on_translation`.
         unsafe { (self.register_atexit)(id, callback, std::ptr::null_mut()) }
+    }
+
+    /// Drops every translation, and with them every callback, as soon as all vCPUs stand still;
+    /// `then` has to ask for the callbacks again.
+    ///
+    /// # Context
+    /// A vCPU's thread, in a callback. Asked for again before it was done, QEMU ignores it.
+    pub(crate) fn flush(&self, id: sys::qemu_plugin_id_t, then: sys::simple_cb) {
+        // SAFETY: the plugin `id` is ours and is not being uninstalled: we never ask for that.
+        unsafe { (self.reset)(id, then) }
     }
 
     /// Where the store that is being reported went, if that is RAM.
@@ -169,47 +192,79 @@ impl Block<'_> {
         (!tb.is_null()).then_some(Self { api, tb, during: PhantomData })
     }
 
-    /// Asks for `callback` after the store of every doorbell in the block.
-    pub(crate) fn watch_doorbells(&self, callback: sys::vcpu_mem_cb) {
+    /// The block's instructions.
+    fn insns(&self) -> impl Iterator<Item = Insn<'_>> {
         // SAFETY: the block is valid during the callback we are in.
         let count = unsafe { (self.api.tb_n_insns)(self.tb) };
-        for index in 0..count {
+        (0..count).filter_map(|index| {
             // SAFETY: as above, and `index` is below the count.
             let insn = unsafe { (self.api.tb_get_insn)(self.tb, index) };
-            if !insn.is_null() && self.is_doorbell(insn) {
-                let (flags, rw) = (sys::QEMU_PLUGIN_CB_NO_REGS, sys::QEMU_PLUGIN_MEM_W);
-                let none = std::ptr::null_mut();
-                // SAFETY: the instruction is one of the block's.
-                unsafe { (self.api.register_mem)(insn, callback, flags, rw, none) }
+            (!insn.is_null()).then_some(Insn { api: self.api, insn, during: PhantomData })
+        })
+    }
+
+    /// Asks for `callback` after the store of every doorbell in the block.
+    pub(crate) fn watch_doorbells(&self, callback: sys::vcpu_mem_cb) {
+        for insn in self.insns().filter(|insn| insn.is(&DOORBELL)) {
+            let (flags, rw) = (sys::QEMU_PLUGIN_CB_NO_REGS, sys::QEMU_PLUGIN_MEM_W);
+            // SAFETY: the instruction is one of the block's.
+            unsafe {
+                (self.api.register_mem)(insn.insn, callback, flags, rw, std::ptr::null_mut());
             }
         }
     }
 
-    /// Whether these are the doorbell's bytes. The length is looked at first: most instructions
+    /// Asks for `callback` before every breakpoint of the guest's kernel in the block, with the
+    /// address at which QEMU has the instruction's byte as its user data.
+    pub(crate) fn watch_breakpoints(&self, callback: sys::vcpu_udata_cb) {
+        for insn in self.insns().filter(|insn| insn.is(&[BREAKPOINT])) {
+            let insn = insn.insn;
+            // SAFETY: the instruction is one of the block's.
+            let vaddr = unsafe { (self.api.insn_vaddr)(insn) };
+            // SAFETY: as above.
+            let byte = unsafe { (self.api.insn_haddr)(insn) };
+            if vaddr >> 63 != 0 && !byte.is_null() {
+                let flags = sys::QEMU_PLUGIN_CB_NO_REGS;
+                // SAFETY: as above.
+                unsafe { (self.api.register_exec)(insn, callback, flags, byte.cast_mut()) }
+            }
+        }
+    }
+}
+
+/// An instruction of a block, valid as long as that.
+struct Insn<'a> {
+    api: &'static Api,
+    insn: *mut sys::qemu_plugin_insn,
+    during: PhantomData<&'a ()>,
+}
+
+impl Insn<'_> {
+    /// Whether these are the instruction's bytes. The length is looked at first: most instructions
     /// have another one.
-    fn is_doorbell(&self, insn: *const sys::qemu_plugin_insn) -> bool {
-        // SAFETY: the caller took the instruction from the block.
-        let size = unsafe { (self.api.insn_size)(insn) };
-        if size != DOORBELL.len() {
+    fn is<const N: usize>(&self, wanted: &[u8; N]) -> bool {
+        // SAFETY: the instruction is one of a block that is valid now.
+        let size = unsafe { (self.api.insn_size)(self.insn) };
+        if size != N {
             return false;
         }
-        let mut bytes = [0; DOORBELL.len()];
+        let mut bytes = [0; N];
         match self.api.insn_data {
             InsnData::Copy(copy) => {
                 let to = bytes.as_mut_ptr().cast();
                 // SAFETY: `to` has room for as many bytes as it is said to have.
-                let copied = unsafe { copy(insn, to, DOORBELL.len()) };
-                copied == DOORBELL.len() && bytes == DOORBELL
+                let copied = unsafe { copy(self.insn, to, N) };
+                copied == N && bytes == *wanted
             }
             InsnData::Pointer(data) => {
                 // SAFETY: as for `insn_size`.
-                let from = unsafe { data(insn) };
+                let from = unsafe { data(self.insn) };
                 if from.is_null() {
                     return false;
                 }
                 // SAFETY: QEMU keeps `insn_size` bytes there while it translates the block.
-                bytes = unsafe { from.cast::<[u8; DOORBELL.len()]>().read_unaligned() };
-                bytes == DOORBELL
+                bytes = unsafe { from.cast::<[u8; N]>().read_unaligned() };
+                bytes == *wanted
             }
         }
     }

@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use shim::server::Server;
 use shim::{Shim, Vcpu};
 
+use npt::{Hpa, PhysMemory};
+
 use crate::address::Addresses;
-use crate::api::{Api, Block};
+use crate::api::{Api, BREAKPOINT, Block};
 use crate::arguments::Arguments;
-use crate::ram;
+use crate::ram::{self, Windows};
 use crate::sys;
 
 /// A vCPU's state, where its callbacks find it.
@@ -29,9 +31,11 @@ unsafe impl Sync for VcpuCell {}
 struct Plugin {
     shim: Arc<Shim>,
     vcpus: Box<[VcpuCell]>,
+    id: sys::qemu_plugin_id_t,
     version: i32,
     dir: PathBuf,
     addresses: OnceLock<Addresses>,
+    windows: OnceLock<Windows>,
     /// RAM could not be mapped; said once.
     complained: AtomicBool,
     server: Mutex<Option<Server>>,
@@ -123,9 +127,11 @@ fn install(id: u64, info: Option<&sys::qemu_info_t>, args: &[String]) -> Result<
     let cell = |index| shim.vcpu(index).map(|vcpu| VcpuCell(UnsafeCell::new(vcpu)));
     let plugin = Plugin {
         vcpus: (0..count).filter_map(cell).collect(),
+        id,
         version,
         dir: args.dir.unwrap_or_else(shim::server::run_dir),
         addresses: OnceLock::new(),
+        windows: OnceLock::new(),
         complained: AtomicBool::new(false),
         server: Mutex::new(None),
         shim,
@@ -133,10 +139,15 @@ fn install(id: u64, info: Option<&sys::qemu_info_t>, args: &[String]) -> Result<
     if PLUGIN.set(plugin).is_err() {
         return Err("the plugin is loaded twice".into());
     }
+    ask(api, id);
+    Ok(())
+}
+
+/// Asks for the callbacks.
+fn ask(api: &Api, id: sys::qemu_plugin_id_t) {
     api.on_vcpu(id, on_vcpu);
     api.on_translation(id, on_translation);
     api.on_exit(id, on_exit);
-    Ok(())
 }
 
 /// A vCPU comes: with the first one RAM is there, and QEMU has become a daemon if it was to.
@@ -146,12 +157,15 @@ unsafe extern "C" fn on_vcpu(_: usize, _: usize) {
 
 /// A block is translated.
 unsafe extern "C" fn on_translation(a: usize, b: usize) {
-    guarded(|_| {
+    guarded(|plugin| {
         let Some(api) = Api::get() else { return };
         // SAFETY: these are this callback's arguments.
         let block = unsafe { Block::from_callback(api, a, b) };
         if let Some(block) = block {
             block.watch_doorbells(on_doorbell);
+            if plugin.version < TRANSLATIONS_ARE_SOUND_SINCE {
+                block.watch_breakpoints(on_breakpoint);
+            }
         }
     });
 }
@@ -164,6 +178,20 @@ unsafe extern "C" fn on_doorbell(
     _: *mut c_void,
 ) {
     guarded(|plugin| plugin.doorbell(vcpu, info, vaddr));
+}
+
+/// A breakpoint of the guest's kernel is about to be executed.
+unsafe extern "C" fn on_breakpoint(_: c_uint, byte: *mut c_void) {
+    guarded(|plugin| plugin.breakpoint(byte.addr() as u64));
+}
+
+/// All translations and callbacks are gone.
+unsafe extern "C" fn on_flushed(id: sys::qemu_plugin_id_t) {
+    guarded(|_| {
+        if let Some(api) = Api::get() {
+            ask(api, id);
+        }
+    });
 }
 
 /// QEMU ends.
@@ -198,6 +226,7 @@ impl Plugin {
         match ram::map() {
             Ok(ram) => {
                 self.shim.attach_memory(ram.memory);
+                let _ = self.windows.set(ram.windows);
                 let addresses = Addresses::new(self.version, ram.below, ram.size);
                 Some(self.addresses.get_or_init(|| addresses))
             }
@@ -208,6 +237,24 @@ impl Plugin {
                 }
                 None
             }
+        }
+    }
+
+    /// A breakpoint is about to be executed whose byte QEMU has at `host`. If the guest's memory
+    /// has another byte there, what runs is a translation that should be gone: all are dropped.
+    /// See docs/decisions/stale-translations.md.
+    #[inline]
+    fn breakpoint(&self, host: u64) {
+        let (Some(windows), Some(memory)) = (self.windows.get(), self.shim.memory()) else {
+            return;
+        };
+        let Some(at) = windows.physical(host) else { return };
+        let mut byte = [0];
+        if memory.read(Hpa(at.0), &mut byte).is_err() || byte == [BREAKPOINT] {
+            return;
+        }
+        if let Some(api) = Api::get() {
+            api.flush(self.id, on_flushed);
         }
     }
 
@@ -236,6 +283,10 @@ impl Plugin {
         self.shim.handle(state, page);
     }
 }
+
+/// From this version of the interface on (QEMU 9.0) no translation outlives the bytes it was made
+/// from; QEMU mended that in 8.1, which has the version of 7.2.
+const TRANSLATIONS_ARE_SOUND_SINCE: i32 = 2;
 
 /// Where in its page a doorbell stores.
 const DOORBELL_OFFSET: u64 = hypercall::DOORBELL_OFFSET as u64;

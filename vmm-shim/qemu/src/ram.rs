@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use npt::Gpa;
 use shim::memory::GuestRam;
 use vm_memory::{FileOffset, GuestAddress, GuestRegionMmap, MmapRegion};
 
@@ -66,6 +67,31 @@ struct Backing {
     path: String,
     /// Bytes mapped; QEMU may have split the mapping.
     size: u64,
+    windows: Vec<Window>,
+}
+
+/// A part of a file that QEMU has mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    start: u64,
+    len: u64,
+    offset: u64,
+}
+
+/// Where QEMU has mapped the guest's RAM.
+#[derive(Debug, Default)]
+pub(crate) struct Windows {
+    windows: Vec<Window>,
+    below: u64,
+}
+
+impl Windows {
+    /// The guest-physical address of the byte that QEMU has at `host`; `None` if that is not RAM.
+    pub(crate) fn physical(&self, host: u64) -> Option<Gpa> {
+        let window = self.windows.iter().find(|w| host.wrapping_sub(w.start) < w.len)?;
+        let at = host - window.start + window.offset;
+        Some(Gpa(if at < self.below { at } else { at - self.below + HIGH }))
+    }
 }
 
 /// The guest's RAM, and how many bytes of it lie below 4 GiB.
@@ -76,6 +102,8 @@ pub(crate) struct Ram {
     pub(crate) below: u64,
     /// Bytes in all.
     pub(crate) size: u64,
+    /// QEMU's own mapping of it.
+    pub(crate) windows: Windows,
 }
 
 /// Finds and maps the RAM of the QEMU we are in.
@@ -94,7 +122,8 @@ pub(crate) fn map() -> Result<Ram, RamError> {
         regions.push(region(&file, below, HIGH, backing.size - below)?);
     }
     let memory = GuestRam::new(regions).map_err(|e| RamError::Map(e.to_string()))?;
-    Ok(Ram { memory, below, size: backing.size })
+    let windows = Windows { windows: backing.windows, below };
+    Ok(Ram { memory, below, size: backing.size, windows })
 }
 
 /// Whether the command line promises shared RAM; for an error before the guest starts.
@@ -144,7 +173,10 @@ fn shared_files(maps: &str, mem_paths: &[String]) -> Vec<Backing> {
             continue;
         }
         match found.iter_mut().find(|b| (b.device, b.inode) == (one.device, one.inode)) {
-            Some(known) => known.size += one.size,
+            Some(known) => {
+                known.size += one.size;
+                known.windows.extend(one.windows);
+            }
             None => found.push(one),
         }
     }
@@ -156,15 +188,17 @@ fn mapping(line: &str) -> Option<Backing> {
     let mut fields = line.splitn(6, ' ');
     let (start, end) = fields.next()?.split_once('-')?;
     let hex = |text| u64::from_str_radix(text, 16).ok();
-    let size = hex(end)?.checked_sub(hex(start)?)?;
+    let start = hex(start)?;
+    let size = hex(end)?.checked_sub(start)?;
     if !matches!(fields.next()?.as_bytes(), [b'r', b'w', _, b's']) {
         return None;
     }
-    let _offset = fields.next()?;
+    let offset = hex(fields.next()?)?;
     let (major, minor) = fields.next()?.split_once(':')?;
     let inode = fields.next()?.parse().ok()?;
     let path = fields.next()?.trim_start().to_owned();
-    Some(Backing { device: (hex(major)?, hex(minor)?), inode, path, size })
+    let windows = vec![Window { start, len: size, offset }];
+    Some(Backing { device: (hex(major)?, hex(minor)?), inode, path, size, windows })
 }
 
 /// The machine's RAM is the largest: other backends are for devices.
@@ -225,6 +259,18 @@ mod tests {
         assert_eq!(chosen.device, (0, 1));
         let named = choose(shared_files(MAPS, &["/dev/shm/guest ram".to_owned()]));
         assert_eq!(named.expect("named").inode, 5);
+    }
+
+    /// A byte of a split mapping is found where the guest has it, also above the hole.
+    #[test]
+    fn qemus_addresses_lead_to_the_guests() {
+        let backing = choose(shared_files(MAPS, &[])).expect("one is largest");
+        let windows = Windows { windows: backing.windows, below: 0xc00_0000 };
+        assert_eq!(windows.physical(0x7f10_0000_1234), Some(Gpa(0x1234)));
+        assert_eq!(windows.physical(0x7f10_0800_0000), Some(Gpa(0x800_0000)));
+        assert_eq!(windows.physical(0x7f10_0c00_0005), Some(Gpa(HIGH + 5)));
+        assert_eq!(windows.physical(0x7f10_1000_0000), None);
+        assert_eq!(windows.physical(0x7f0f_ffff_ffff), None);
     }
 
     /// Neither private RAM nor a choice by chance passes.

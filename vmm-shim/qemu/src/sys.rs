@@ -129,3 +129,18 @@ pub(crate) type get_hwaddr =
 pub(crate) type hwaddr_is_io = unsafe extern "C" fn(*const qemu_plugin_hwaddr) -> bool;
 /// `qemu_plugin_hwaddr_phys_addr`.
 pub(crate) type hwaddr_phys_addr = unsafe extern "C" fn(*const qemu_plugin_hwaddr) -> u64;
+/// `qemu_plugin_insn_vaddr`.
+pub(crate) type insn_vaddr = unsafe extern "C" fn(*const qemu_plugin_insn) -> u64;
+/// `qemu_plugin_insn_haddr`: where QEMU has mapped the instruction's first byte; null if that is no
+/// RAM.
+pub(crate) type insn_haddr = unsafe extern "C" fn(*const qemu_plugin_insn) -> *const c_void;
+/// Called before an instruction is executed: `(vcpu_index, userdata)`.
+pub(crate) type vcpu_udata_cb = unsafe extern "C" fn(c_uint, *mut c_void);
+/// `qemu_plugin_register_vcpu_insn_exec_cb`.
+pub(crate) type register_vcpu_insn_exec_cb =
+    unsafe extern "C" fn(*mut qemu_plugin_insn, vcpu_udata_cb, c_uint, *mut c_void);
+/// Called when a reset is done: `(id)`.
+pub(crate) type simple_cb = unsafe extern "C" fn(qemu_plugin_id_t);
+/// `qemu_plugin_reset`: drops every translation and every callback while all vCPUs stand still,
+/// then calls back.
+pub(crate) type reset = unsafe extern "C" fn(qemu_plugin_id_t, simple_cb);

@@ -38,6 +38,10 @@ pub struct GuestConfig {
     pub accel: String,
     /// QEMU's `-cpu`.
     pub cpu: String,
+    /// The QEMU to run.
+    pub qemu: PathBuf,
+    /// The module permits destructive actions.
+    pub destructive: bool,
     /// More arguments for QEMU.
     pub arguments: Vec<String>,
     /// The run directory of its control socket.
@@ -59,6 +63,8 @@ impl GuestConfig {
             plugin: true,
             accel: "tcg,thread=multi".to_owned(),
             cpu: "max".to_owned(),
+            qemu: PathBuf::from("qemu-system-x86_64"),
+            destructive: false,
             arguments: Vec::new(),
             run_dir: paths::run(),
             detached: false,
@@ -94,7 +100,8 @@ impl Guest {
         if config.detached {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
         }
-        let child = command.spawn().context("cannot start qemu-system-x86_64")?;
+        let child =
+            command.spawn().with_context(|| format!("cannot start {}", config.qemu.display()))?;
         fs::write(dir.join("pid"), child.id().to_string())?;
         Ok(Self { config, dir, child, commands: None })
     }
@@ -229,7 +236,7 @@ fn end_line(text: &str) -> Option<(&str, i32)> {
 }
 
 fn command_line(image: &Image, config: &GuestConfig, dir: &Path) -> Result<Command> {
-    let mut command = Command::new("qemu-system-x86_64");
+    let mut command = Command::new(&config.qemu);
     let memory = format!("{}M", config.memory);
     command
         .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none"])
@@ -269,6 +276,9 @@ fn kernel_command_line(config: &GuestConfig) -> String {
     }
     if !config.workload {
         line.push_str(" ht.workload=no");
+    }
+    if config.destructive {
+        line.push_str(" ht.destructive=yes");
     }
     line
 }

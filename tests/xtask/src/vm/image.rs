@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{deps, kmod, paths, run};
 
@@ -50,23 +50,31 @@ impl Image {
     /// # Errors
     /// If a package cannot be installed or a tool fails.
     pub fn build() -> Result<Self> {
-        let release = deps::ensure()?;
-        let module = kmod::build(&release)?;
-        let dir = paths::vm().join("image").join(&release);
+        Self::build_for(&deps::ensure()?)
+    }
+
+    /// The same for a kernel release that is installed with its modules and headers.
+    ///
+    /// # Errors
+    /// If something of it is missing or a tool fails.
+    pub fn build_for(release: &str) -> Result<Self> {
+        let kernel = Path::new("/boot").join(format!("vmlinuz-{release}"));
+        ensure!(kernel.exists(), "{}: install linux-image-{release}", kernel.display());
+        let module = kmod::build(release)?;
+        let dir = paths::vm().join("image").join(release);
         let tree = dir.join("root");
         fs::create_dir_all(&dir)?;
         if tree.exists() {
             fs::remove_dir_all(&tree)?;
         }
-        populate(&tree, &release, &module)?;
+        populate(&tree, release, &module)?;
         let initramfs = dir.join("initramfs.cpio");
         pack(&tree, &initramfs)?;
         let disk = dir.join("disk.ext4");
         if !disk.exists() {
             make_disk(&disk)?;
         }
-        let kernel = Path::new("/boot").join(format!("vmlinuz-{release}"));
-        Ok(Self { release, kernel, initramfs, disk })
+        Ok(Self { release: release.to_owned(), kernel, initramfs, disk })
     }
 }
 

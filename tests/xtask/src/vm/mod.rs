@@ -4,6 +4,7 @@ pub mod guest;
 pub mod image;
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
@@ -33,6 +34,15 @@ enum Verb {
         /// Memory of each in MiB.
         #[arg(long, default_value_t = 256)]
         memory: u32,
+        /// A kernel release that is installed with its headers, instead of the cloud kernel's.
+        #[arg(long)]
+        release: Option<String>,
+        /// The QEMU to run, instead of the one on the path.
+        #[arg(long, default_value = "qemu-system-x86_64")]
+        qemu: PathBuf,
+        /// The guest permits destructive actions.
+        #[arg(long)]
+        destructive: bool,
     },
     /// Stops guests: all, or those named.
     Down {
@@ -49,13 +59,17 @@ enum Verb {
 /// If something cannot be built or a guest does not come up.
 pub fn run(args: Args) -> Result<()> {
     match args.verb {
-        Verb::Up { names, memory } => up(&names, memory),
+        Verb::Up { names, memory, release, qemu, destructive } => {
+            let plain =
+                GuestConfig { detached: true, memory, qemu, destructive, ..GuestConfig::new("") };
+            up(&names, release.as_deref(), &plain)
+        }
         Verb::Down { names } => down(&names),
         Verb::List => list(),
     }
 }
 
-fn up(names: &[String], memory: u32) -> Result<()> {
+fn up(names: &[String], release: Option<&str>, plain: &GuestConfig) -> Result<()> {
     let running = running()?;
     if let Some(name) = names.iter().find(|name| running.iter().any(|(other, _)| other == *name)) {
         bail!("{name} runs already: `cargo xtask vm down {name}` stops it");
@@ -64,11 +78,10 @@ fn up(names: &[String], memory: u32) -> Result<()> {
     bar.enable_steady_tick(std::time::Duration::from_millis(100));
     bar.set_message("building");
     programs::build()?;
-    let image = Image::build()?;
+    let image = release.map_or_else(Image::build, Image::build_for)?;
     bar.set_message("booting");
-    let start = |name: &String| {
-        Guest::start(&image, GuestConfig { detached: true, memory, ..GuestConfig::new(name) })
-    };
+    let start =
+        |name: &String| Guest::start(&image, GuestConfig { name: name.clone(), ..plain.clone() });
     let mut guests = names.iter().map(start).collect::<Result<Vec<_>>>()?;
     for guest in &mut guests {
         guest.wait_ready()?;
