@@ -4,7 +4,7 @@ use anyhow::{Result, bail, ensure};
 use e2e::cluster::Cluster;
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
-use xtask::vm::guest::{Guest, GuestConfig};
+use xtask::vm::guest::Guest;
 
 use crate::Test;
 
