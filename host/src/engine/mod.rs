@@ -24,6 +24,7 @@ mod fire;
 #[cfg(feature = "std")]
 mod marks;
 mod private;
+pub mod solo;
 mod state;
 
 pub use code::LoadError;

@@ -74,6 +74,15 @@ pub fn ensure() -> Result<String> {
     Ok(release)
 }
 
+/// Installs those packages that are missing.
+///
+/// # Errors
+/// As [`ensure`].
+pub(crate) fn ensure_packages(names: &[&str]) -> Result<()> {
+    let lacking = missing(names);
+    if lacking.is_empty() { Ok(()) } else { install(&lacking) }
+}
+
 /// The release of the kernel that the meta package stands for, e.g. `6.1.0-56-cloud-amd64`.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod demo;
 pub mod deps;
+pub mod freebsd;
 pub mod fuzz;
 pub mod header;
 pub mod kmod;

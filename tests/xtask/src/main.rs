@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, demo, deps, fuzz, header, kmod, test, vm};
+use xtask::{bench, demo, deps, freebsd, fuzz, header, kmod, test, vm};
 
 /// Task runner of HyperTrace.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Task {
     Deps(deps::Args),
     /// Runs the fuzz targets for a bounded time.
     Fuzz(fuzz::Args),
+    /// Builds and checks what is for FreeBSD.
+    Freebsd(freebsd::Args),
     /// Writes guest-kmod/include/hypertrace_abi.h from the Rust definitions.
     Header(header::Args),
     /// Builds the guest kernel module for Debian's cloud kernel.
@@ -42,6 +44,7 @@ fn main() -> Result<()> {
         Task::Demo(args) => demo::run(&args),
         Task::Deps(args) => deps::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Freebsd(args) => freebsd::run(&args),
         Task::Header(args) => header::run(&args),
         Task::Kmod(args) => kmod::run(&args),
         Task::Test(args) => test::run(&args),

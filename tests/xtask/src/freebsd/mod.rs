@@ -1,0 +1,161 @@
+//! `cargo xtask freebsd`: what can be built and checked for FreeBSD on a Linux machine.
+//!
+//! Nothing here runs FreeBSD. Headers come from the Zig distribution on PyPI, the Rust standard
+//! library for the target from rustup; both are kept under `target/freebsd`.
+
+mod bindings;
+mod kernel;
+mod zig;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Subcommand;
+
+use crate::{deps, paths, run};
+
+/// What Rust calls the system.
+pub(crate) const TARGET: &str = "x86_64-unknown-freebsd";
+
+/// Packages of the workspace that are Linux's alone, and why they are left out of the check: the
+/// QEMU plugin and the host's eBPF need Linux's kernel, the others are tests and tasks run here.
+const LINUX_ONLY: &[&str] =
+    &["bench", "e2e", "ebpf", "freebsd-harness", "hypertrace-qemu", "xtask"];
+
+/// Programs and libraries that are linked for FreeBSD.
+const LINKED: &[&str] = &["cli", "hypertrace-bhyve"];
+
+/// Arguments of `cargo xtask freebsd`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What to do for FreeBSD.
+#[derive(Subcommand)]
+enum Verb {
+    /// Writes vmm-shim/bhyve-sys's bindings from FreeBSD's headers.
+    Bindings {
+        /// Only says whether the checked-in bindings are what the headers give.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Links `dtrace`, `hypertrace` and the bhyve shim for FreeBSD 14 with zig.
+    Build,
+    /// Everything that tells whether the FreeBSD parts are right: bindings, the workspace's check
+    /// for the target, the kernel module's link, the harness.
+    Check,
+    /// Builds the firing path for FreeBSD's kernel and links it into one module.
+    Kernel,
+}
+
+/// Carries `cargo xtask freebsd` out.
+///
+/// # Errors
+/// If something cannot be fetched or built, or differs from what is checked in.
+pub fn run(args: &Args) -> Result<()> {
+    match args.verb {
+        Verb::Bindings { check } => bindings::run(check),
+        Verb::Build => build(),
+        Verb::Check => check(),
+        Verb::Kernel => kernel::run(),
+    }
+}
+
+/// All checks, the cheapest first.
+///
+/// # Errors
+/// With the first that fails.
+pub(crate) fn check() -> Result<()> {
+    bindings::run(true)?;
+    workspace()?;
+    kernel::run()?;
+    cargo(&["build", "--package", "cli", "--package", "hypertrace-bhyve"])?;
+    cargo(&["test", "--package", "freebsd-harness"])
+}
+
+/// `cargo check` of everything a FreeBSD user gets.
+///
+/// # Errors
+/// If the target's standard library cannot be had, or something does not compile.
+pub(crate) fn workspace() -> Result<()> {
+    add_target(TARGET)?;
+    let mut words = vec!["check", "--workspace", "--target", TARGET];
+    LINUX_ONLY.iter().for_each(|package| words.extend(["--exclude", package]));
+    cargo(&words)
+}
+
+/// The full link. It may be skipped: without a linker for FreeBSD there is nothing to find out.
+fn build() -> Result<()> {
+    if let Err(reason) = add_target(TARGET).and_then(|()| zig::linker().map(drop)) {
+        println!("skipped: no linker or standard library for {TARGET}: {reason:#}");
+        return Ok(());
+    }
+    let mut command = Command::new(cargo_program());
+    command
+        .current_dir(paths::root())
+        .args(["build", "--release", "--target", TARGET])
+        .env("CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_LINKER", zig::linker()?);
+    LINKED.iter().for_each(|package| {
+        command.args(["--package", package]);
+    });
+    shown(&mut command)?;
+    let out = paths::target().join(TARGET).join("release");
+    for name in ["dtrace", "hypertrace", "libhypertrace_bhyve.so"] {
+        println!("{}", describe(&out.join(name))?);
+    }
+    Ok(())
+}
+
+/// What the loader of FreeBSD would see.
+fn describe(path: &Path) -> Result<String> {
+    let dynamic = run::output(Command::new("readelf").args(["-hdW"]).arg(path))?;
+    let abi = dynamic.lines().find(|line| line.contains("OS/ABI")).unwrap_or_default();
+    if !abi.contains("FreeBSD") {
+        bail!("{}: {}", path.display(), abi.trim());
+    }
+    let needed = dynamic.lines().filter_map(|line| line.split("Shared library: ").nth(1));
+    let needed: Vec<&str> = needed.collect();
+    Ok(format!("{}: needs {}", path.display(), needed.join(" ")))
+}
+
+/// Has rustup fetch the standard library of a target.
+fn add_target(target: &str) -> Result<()> {
+    let installed = run::output(Command::new("rustup").args(["target", "list", "--installed"]))?;
+    if installed.lines().any(|line| line == target) {
+        return Ok(());
+    }
+    run::output(Command::new("rustup").args(["target", "add", target]))
+        .map(drop)
+        .with_context(|| format!("no standard library for {target}"))
+}
+
+/// Where fetched and built things for FreeBSD are.
+fn kept() -> PathBuf {
+    paths::target().join("freebsd")
+}
+
+/// Runs cargo in the source tree with its output shown.
+fn cargo(words: &[&str]) -> Result<()> {
+    shown(Command::new(cargo_program()).current_dir(paths::root()).args(words))
+}
+
+fn cargo_program() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn shown(command: &mut Command) -> Result<()> {
+    println!("$ {command:?}");
+    let status = command.status().with_context(|| format!("cannot run {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} failed");
+    }
+    Ok(())
+}
+
+/// Debian's packages for C of FreeBSD.
+fn ensure_clang() -> Result<()> {
+    deps::ensure_packages(&["clang-14", "libclang1-14", "lld-14"])
+}
