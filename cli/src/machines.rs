@@ -5,6 +5,7 @@ use consumer::{
     link::{LinkError, MachineLink},
     machine::{Machine, Numbers},
 };
+use dif::program::ProbeDesc;
 use host::ids::MachineId;
 use providers::HostLink;
 
@@ -18,6 +19,8 @@ pub struct Found {
     pub waiting: Vec<Box<dyn MachineLink>>,
     /// Finds further VMs.
     pub watcher: Option<Watcher>,
+    /// What keeps the host's kernel from being traced wholly, a line each.
+    pub missing: Vec<String>,
 }
 
 /// Finds the machines. A VM that does not answer is left out, with a message.
@@ -26,9 +29,12 @@ pub struct Found {
 /// If not even the host can be used.
 pub fn find(guests: bool, message: &mut dyn FnMut(String)) -> Result<Found, LinkError> {
     let mut numbers = Numbers::default();
-    let host: Box<dyn MachineLink> = Box::new(HostLink::new());
+    let host = HostLink::new();
+    let missing = host.missing();
+    let host: Box<dyn MachineLink> = Box::new(host);
     let host = Machine::fetch(MachineId(0), host, &[], &mut numbers, message)?;
-    let mut found = Found { machines: vec![host], numbers, waiting: Vec::new(), watcher: None };
+    let mut found =
+        Found { machines: vec![host], numbers, waiting: Vec::new(), watcher: None, missing };
     if !guests {
         return Ok(found);
     }
@@ -48,4 +54,14 @@ pub fn find(guests: bool, message: &mut dyn FnMut(String)) -> Result<Found, Link
     }
     found.watcher = Some(watcher);
     Ok(found)
+}
+
+/// Whether a description may mean a probe of the host's kernel, and not only the session's own.
+#[must_use]
+pub fn concerns_kernel(desc: &ProbeDesc) -> bool {
+    let own = matches!(desc.provider.as_str(), "dtrace" | "profile");
+    let named = matches!(desc.name.as_str(), "BEGIN" | "END" | "ERROR");
+    let timed = desc.name.starts_with("tick-");
+    let here = desc.target.is_empty() || consumer::glob::matches(&desc.target, "host");
+    here && !own && !named && !timed
 }

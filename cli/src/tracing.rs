@@ -142,6 +142,10 @@ fn list_probes(
 ) -> Result<i32, Failure> {
     use consumer::session::ScriptCompiler as _;
     let mut found = find(invocation)?;
+    let all = invocation.programs.is_empty();
+    if all || scripts.descriptions().iter().any(machines::concerns_kernel) {
+        found.missing.iter().for_each(|line| complain(&format!("host: {line}")));
+    }
     let mut out = output(invocation)?;
     let descriptions = (!invocation.programs.is_empty()).then(|| scripts.descriptions());
     let listing = Listing {
@@ -221,7 +225,11 @@ fn trace(
     scripts: Scripts,
     processes: Processes,
 ) -> Result<i32, Failure> {
+    use consumer::session::ScriptCompiler as _;
     let found = find(invocation)?;
+    if scripts.descriptions().iter().any(machines::concerns_kernel) {
+        found.missing.iter().for_each(|line| complain(&format!("host: {line}")));
+    }
     let programs = scripts.scripts().to_vec();
     let printer =
         Printer::new(Sink::new(output(invocation)?), Box::new(|text: &str| complain(text)));
@@ -262,7 +270,7 @@ fn trace(
     }
     let signals = signals::caught()
         .map_err(|error| Failure(format!("failed to wait for signals: {error}")))?;
-    session.start()?;
+    session.start().map_err(|error| brief(&error, invocation.verbose))?;
     if session.options().destructive && !session.options().quiet {
         complain("allowing destructive actions");
     }
@@ -278,4 +286,11 @@ fn disassemble(session: &Session) {
             let _heard = writeln!(io::stderr(), "\n{world}: DIFO {number}\n{listing}");
         }
     }
+}
+
+/// A failure without the lines below its first, which are for `-v`: a kernel's own log.
+fn brief(error: &SessionError, verbose: bool) -> Failure {
+    let text = error.to_string();
+    let end = if verbose { text.len() } else { text.find('\n').unwrap_or(text.len()) };
+    Failure(text.get(..end).unwrap_or_default().to_owned())
 }

@@ -3,11 +3,11 @@
 //! ```text
 //!  session's thread ── slot 0 ── BEGIN, END, tick-N (one at a time: a lock)
 //!  clock thread ────── slot 0 ── tick-N
-//!  a thread a CPU ──── slot 1+n ── profile-N
+//!  the kernel's CPU n ─ slot 1+n ── all other probes: programs in the kernel
 //! ```
-//! Probes of the profile provider exist as soon as somebody asks for them. They fire in threads of
-//! the consumer, so `pid` and `execname` are the consumer's own: they are clocks, not profiles of
-//! the host. The host's other providers come with its kernel's.
+//! Probes of the profile provider exist as soon as somebody asks for them. Where programs cannot
+//! be run in the kernel, `profile-N` fires in a thread a CPU of the consumer, so that `pid` and
+//! `execname` are the consumer's own: a clock, not a profile of the host.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use consumer::{
 };
 use dif::program::ProbeDesc;
 use host::{
-    arena::map::ArenaMap,
+    arena::{config::ArenaConfig, map::ArenaMap},
     control::MachineInfo,
     engine::{Engine, ProbeNames, SessionId},
     ids::{Enabling, LocalSlot, MachineId, ProbeId, SlotId},
@@ -27,11 +27,20 @@ use hypercall::{ProbeEntry, ProbeKind};
 
 use crate::{
     clock::{Clocks, Fired},
+    cpus,
     identity::Identity,
-    interval::{TimedProbe, timed_probe},
+    interval::{TimedKind, TimedProbe, timed_probe},
 };
+#[cfg(target_os = "linux")]
+use crate::{
+    linux::{catalog::KernelProbe, hook::Place, side::KernelSide, sites},
+    user::UserSymbols,
+};
+#[cfg(target_os = "linux")]
+use consumer::link::UserFrame;
 
-/// The probes that are always there, from number 1.
+/// The session's own probes, from number 1. The kernel's come next, and then those that somebody
+/// asked for.
 const FIXED: [&str; 3] = ["BEGIN", "END", "ERROR"];
 
 /// The most timed probes of one session.
@@ -44,39 +53,180 @@ struct Timed {
     probe: TimedProbe,
 }
 
+/// The kernel of a system whose own probes are not reached.
+#[cfg(not(target_os = "linux"))]
+mod elsewhere {
+    #[derive(Debug)]
+    pub(super) struct KernelProbe {
+        pub(super) provider: &'static str,
+        pub(super) module: String,
+        pub(super) function: String,
+        pub(super) name: String,
+        pub(super) args: String,
+        pub(super) kind: hypercall::ProbeKind,
+        pub(super) nargs: u8,
+    }
+}
+#[cfg(not(target_os = "linux"))]
+use elsewhere::KernelProbe;
+
+/// What a probe of the host's is.
+#[derive(Clone, Copy, Debug)]
+enum Known<'a> {
+    /// The session's own.
+    Fixed(&'static str),
+    Kernel(&'a KernelProbe),
+    Timed(&'a Timed),
+}
+
+/// The host's probes.
+#[derive(Debug)]
+struct Table {
+    #[cfg(target_os = "linux")]
+    kernel: KernelSide,
+    timed: Vec<Timed>,
+}
+
+impl Table {
+    #[cfg(target_os = "linux")]
+    fn kernel(&self) -> &[KernelProbe] {
+        self.kernel.probes()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn kernel(&self) -> &[KernelProbe] {
+        &[]
+    }
+
+    /// The probe with a number of the host's.
+    fn get(&self, probe: ProbeId) -> Option<Known<'_>> {
+        let index = usize::try_from(probe.0).ok()?.checked_sub(1)?;
+        if let Some(name) = FIXED.get(index) {
+            return Some(Known::Fixed(name));
+        }
+        let index = index - FIXED.len();
+        match self.kernel().get(index) {
+            Some(probe) => Some(Known::Kernel(probe)),
+            None => self.timed.get(index - self.kernel().len()).map(Known::Timed),
+        }
+    }
+
+    /// Whether a probe fires in the kernel.
+    fn in_kernel(&self, probe: ProbeId) -> bool {
+        match self.get(probe) {
+            Some(Known::Kernel(_)) => true,
+            #[cfg(target_os = "linux")]
+            Some(Known::Timed(timed)) => {
+                timed.probe.kind == TimedKind::Profile && self.kernel.is_usable()
+            }
+            _ => false,
+        }
+    }
+
+    /// Where a probe fires in the kernel.
+    #[cfg(target_os = "linux")]
+    fn places(&self, probe: ProbeId) -> Vec<Place> {
+        match self.get(probe) {
+            Some(Known::Kernel(probe)) => self.kernel.places(probe),
+            Some(Known::Timed(timed)) if self.in_kernel(probe) => {
+                vec![crate::linux::standard::clock(timed.probe.interval)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn entry(&self, probe: Known<'_>, blob: &mut Vec<u8>) -> bool {
+        let mut entry = ProbeEntry {
+            kind: ProbeKind::Other,
+            nargs: 0,
+            address: 0,
+            provider: "dtrace",
+            module: "",
+            function: "",
+            name: "",
+            args: "",
+        };
+        match probe {
+            Known::Fixed(name) => probes::append(blob, &ProbeEntry { name, ..entry }),
+            Known::Kernel(probe) => {
+                let KernelProbe { provider, module, function, name, args, kind, nargs, .. } = probe;
+                entry = ProbeEntry { kind: *kind, nargs: *nargs, provider, name, args, ..entry };
+                probes::append(blob, &ProbeEntry { module, function, ..entry })
+            }
+            Known::Timed(timed) => {
+                let kind = match timed.probe.kind {
+                    TimedKind::Tick => ProbeKind::Tick,
+                    TimedKind::Profile => ProbeKind::Profile,
+                };
+                let name = &timed.name;
+                probes::append(blob, &ProbeEntry { kind, provider: "profile", name, ..entry })
+            }
+        }
+    }
+}
+
+impl ProbeNames for Table {
+    fn names(&self, probe: ProbeId) -> Option<[&str; 4]> {
+        if probe == ProbeId::ERROR {
+            return Some(["dtrace", "", "", "ERROR"]);
+        }
+        Some(match self.get(probe)? {
+            Known::Fixed(name) => ["dtrace", "", "", name],
+            Known::Kernel(one) => [one.provider, &one.module, &one.function, &one.name],
+            Known::Timed(timed) => ["profile", "", "", &timed.name],
+        })
+    }
+}
+
 /// The host.
 #[derive(Debug)]
 pub struct HostLink {
     info: MachineInfo,
     engine: Arc<Engine>,
-    timed: Vec<Timed>,
+    table: Table,
     session: Option<SessionId>,
     enabled: Vec<ProbeId>,
     clocks: Option<Clocks>,
     serial: Arc<std::sync::Mutex<()>>,
+    #[cfg(target_os = "linux")]
+    looked: std::time::Instant,
+    #[cfg(target_os = "linux")]
+    users: UserSymbols,
 }
 
 impl HostLink {
     /// The host, without a session.
     #[must_use]
     pub fn new() -> Self {
-        let cpus = cpus();
-        let info = info(cpus);
+        let info = info(cpus::possible());
+        let table = Table {
+            #[cfg(target_os = "linux")]
+            kernel: KernelSide::discover(),
+            timed: Vec::new(),
+        };
         Self {
             engine: Arc::new(Engine::new(info.ncpu, &info.vmname)),
             info,
-            timed: Vec::new(),
+            table,
             session: None,
             enabled: Vec::new(),
             clocks: None,
             serial: Arc::default(),
+            #[cfg(target_os = "linux")]
+            looked: std::time::Instant::now(),
+            #[cfg(target_os = "linux")]
+            users: UserSymbols::default(),
         }
     }
 
-    /// The timed probe with a number of the host's.
-    fn timed(&self, probe: ProbeId) -> Option<&Timed> {
-        let index = usize::try_from(probe.0).ok()?.checked_sub(FIXED.len() + 1)?;
-        self.timed.get(index)
+    /// What keeps the host's kernel from being traced wholly: a line each, that says what is
+    /// missing and what it costs.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        #[cfg(target_os = "linux")]
+        return self.table.kernel.missing().to_vec();
+        #[cfg(not(target_os = "linux"))]
+        vec!["probes of this system's kernel are not supported yet: only dtrace and profile".into()]
     }
 
     fn session(&self) -> Result<SessionId, LinkError> {
@@ -93,13 +243,17 @@ impl Default for HostLink {
 impl Drop for HostLink {
     fn drop(&mut self) {
         self.activate(false);
+        #[cfg(target_os = "linux")]
+        self.table.kernel.close();
         self.engine.close_all();
     }
 }
 
-/// Online CPUs.
-fn cpus() -> u32 {
-    std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))
+/// What runs when a clause in the kernel fails.
+#[cfg(target_os = "linux")]
+fn errors(enablings: &[Enabling], names: &Table) -> Option<ebpf::site::Fired> {
+    let errors = enablings.iter().filter(|enabling| enabling.probe == ProbeId::ERROR);
+    sites::fired(&errors.copied().collect::<Vec<_>>(), names)
 }
 
 fn info(cpus: u32) -> MachineInfo {
@@ -125,46 +279,20 @@ fn info(cpus: u32) -> MachineInfo {
     }
 }
 
-/// The names that built-in variables like `probename` show.
-struct Names<'a>(&'a [Timed]);
-
-impl ProbeNames for Names<'_> {
-    fn names(&self, probe: ProbeId) -> Option<[&str; 4]> {
-        if probe == ProbeId::ERROR {
-            return Some(["dtrace", "", "", "ERROR"]);
-        }
-        let index = usize::try_from(probe.0).ok()?.checked_sub(1)?;
-        match FIXED.get(index) {
-            Some(name) => Some(["dtrace", "", "", name]),
-            None => Some(["profile", "", "", &self.0.get(index - FIXED.len())?.name]),
-        }
-    }
-}
-
 impl MachineLink for HostLink {
     fn info(&self) -> &MachineInfo {
         &self.info
     }
 
     fn probes(&mut self) -> Result<ProbeTable, LinkError> {
-        let fixed = FIXED.iter().map(|name| ("dtrace", *name, ProbeKind::Other));
-        let timed =
-            self.timed.iter().map(|timed| ("profile", timed.name.as_str(), ProbeKind::Tick));
-        let mut blob = Vec::new();
-        let mut count = 0;
-        for (provider, name, kind) in fixed.chain(timed) {
-            let entry = ProbeEntry {
-                kind,
-                nargs: 0,
-                address: 0,
-                provider,
-                module: "",
-                function: "",
-                name,
-                args: "",
-            };
-            if !probes::append(&mut blob, &entry) {
-                return Err(LinkError::Refused(format!("{name}: too long a name")));
+        let table = &self.table;
+        let fixed = FIXED.iter().map(|name| Known::Fixed(name));
+        let kernel = table.kernel().iter().map(Known::Kernel);
+        let all = fixed.chain(kernel).chain(table.timed.iter().map(Known::Timed));
+        let (mut blob, mut count) = (Vec::new(), 0);
+        for probe in all {
+            if !table.entry(probe, &mut blob) {
+                return Err(LinkError::Refused(format!("{probe:?}: too long a name")));
             }
             count += 1;
         }
@@ -172,23 +300,43 @@ impl MachineLink for HostLink {
     }
 
     fn symbols(&mut self) -> Result<SymbolTable, LinkError> {
+        #[cfg(target_os = "linux")]
+        return Ok(self.table.kernel.symbols());
+        #[cfg(not(target_os = "linux"))]
         Ok(SymbolTable::default())
     }
 
     fn types(&mut self) -> Result<Vec<TypeBlob>, LinkError> {
+        #[cfg(target_os = "linux")]
+        return Ok(self.table.kernel.types());
+        #[cfg(not(target_os = "linux"))]
         Ok(Vec::new())
     }
 
     fn provide(&mut self, desc: &ProbeDesc) -> bool {
         let ours = consumer::glob::matches(&desc.provider, "profile");
         let plain = desc.module.is_empty() && desc.function.is_empty();
-        let known = self.timed.iter().any(|timed| timed.name == desc.name);
-        if !ours || !plain || known || self.timed.len() >= MAX_TIMED {
+        let timed = &mut self.table.timed;
+        let known = timed.iter().any(|timed| timed.name == desc.name);
+        if !ours || !plain || known || timed.len() >= MAX_TIMED {
             return false;
         }
         let probe = timed_probe(&desc.name);
-        self.timed.extend(probe.map(|probe| Timed { name: desc.name.clone(), probe }));
+        timed.extend(probe.map(|probe| Timed { name: desc.name.clone(), probe }));
         probe.is_some()
+    }
+
+    fn works_in_kernel(&self, probes: &[ProbeId]) -> bool {
+        probes.iter().any(|probe| self.table.in_kernel(*probe))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn kernel_arena(&mut self, config: ArenaConfig) -> Result<ArenaMap, LinkError> {
+        KernelSide::arena(config)
+    }
+
+    fn cpu_of(&self, slot: u32) -> u32 {
+        slot.saturating_sub(1)
     }
 
     fn open(
@@ -198,25 +346,44 @@ impl MachineLink for HostLink {
         slots: SlotRange,
     ) -> Result<(), LinkError> {
         let refused = |error: &dyn std::fmt::Display| LinkError::Refused(error.to_string());
-        let arena = arena.map_again().map_err(|error| refused(&error))?;
-        let opened = self.engine.open_mapped(arena, machine, SlotId(slots.base), slots.count);
+        let again = || arena.map_again().map_err(|error| refused(&error));
+        let opened = self.engine.open_mapped(again()?, machine, SlotId(slots.base), slots.count);
         self.session = Some(opened.map_err(|error| refused(&error))?);
+        #[cfg(target_os = "linux")]
+        {
+            let (slot0, ncpu) = (SlotId(slots.base + 1), slots.count.saturating_sub(1));
+            self.table.kernel.open(again()?, machine, slot0, ncpu);
+        }
         Ok(())
     }
 
     fn load(&mut self, _generation: u64, dof: &[u8]) -> Result<(), LinkError> {
         let loaded = self.engine.load(self.session()?, dof);
-        loaded.map(drop).map_err(|error| LinkError::Refused(error.to_string()))
+        loaded.map_err(|error| LinkError::Refused(error.to_string()))?;
+        #[cfg(target_os = "linux")]
+        self.table.kernel.load(dof)?;
+        Ok(())
     }
 
     fn enable(&mut self, enablings: &[Enabling]) -> Result<Option<u32>, LinkError> {
-        let names = Names(&self.timed);
+        let session = self.session()?;
+        let mine: Vec<Enabling> = enablings
+            .iter()
+            .filter(|enabling| !self.table.in_kernel(enabling.probe))
+            .copied()
+            .collect();
         self.engine
-            .enable(self.session()?, enablings, &names)
+            .enable(session, &mine, &self.table)
             .map_err(|error| LinkError::Refused(error.to_string()))?;
-        self.enabled = enablings.iter().map(|enabling| enabling.probe).collect();
+        self.enabled = mine.iter().map(|enabling| enabling.probe).collect();
         self.enabled.sort_unstable();
         self.enabled.dedup();
+        #[cfg(target_os = "linux")]
+        {
+            let planned = sites::plan(enablings, &self.table, |probe| self.table.places(probe));
+            let errors = errors(enablings, &self.table);
+            self.table.kernel.enable(planned, errors)?;
+        }
         Ok(None)
     }
 
@@ -228,20 +395,38 @@ impl MachineLink for HostLink {
     fn activate(&mut self, on: bool) {
         self.clocks = None;
         if !on {
+            #[cfg(target_os = "linux")]
+            self.table.kernel.detach();
             return;
         }
-        let due: Vec<Fired> = self
-            .enabled
-            .iter()
-            .filter_map(|id| Some(Fired { id: *id, probe: self.timed(*id)?.probe }))
-            .collect();
+        let timed = |id: &ProbeId| match self.table.get(*id)? {
+            Known::Timed(timed) => Some(Fired { id: *id, probe: timed.probe }),
+            _ => None,
+        };
+        let due: Vec<Fired> = self.enabled.iter().filter_map(timed).collect();
         if !due.is_empty() {
             let (engine, serial) = (Arc::clone(&self.engine), Arc::clone(&self.serial));
             self.clocks = Some(Clocks::start(&engine, &serial, &due, self.info.ncpu - 1));
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn note_process(&mut self, pid: u32) {
+        self.users.note(pid);
+    }
+
+    #[cfg(target_os = "linux")]
+    fn resolve_user(&mut self, pid: u32, addresses: &[u64]) -> Vec<Option<UserFrame>> {
+        self.users.resolve(pid, addresses)
+    }
+
     fn event(&mut self) -> Option<LinkEvent> {
+        #[cfg(target_os = "linux")]
+        if self.looked.elapsed() >= std::time::Duration::from_secs(1) {
+            self.looked = std::time::Instant::now();
+            // A CPU that can have no clock is not profiled; the others go on.
+            let _followed = self.table.kernel.follow_cpus();
+        }
         None
     }
 }
@@ -258,14 +443,16 @@ mod tests {
     #[test]
     fn timed_probes_come_on_demand() {
         let mut link = HostLink::new();
-        assert_eq!(link.probes().unwrap().len(), 3);
+        let before = link.probes().unwrap().len();
         assert!(link.provide(&desc("tick-5s")));
         assert!(!link.provide(&desc("tick-5s")));
         assert!(!link.provide(&desc("profile-1us")));
         assert!(!link.provide(&desc("read")));
         let table = link.probes().unwrap();
         assert_eq!(table.get(1).unwrap().name, "BEGIN");
-        assert_eq!(table.get(4).unwrap().name, "tick-5s");
+        assert_eq!(table.len(), before + 1);
+        let last = u32::try_from(table.len()).unwrap();
+        assert_eq!(table.get(last).unwrap().name, "tick-5s");
     }
 
     /// What a script reads in probename is the probe's name.
@@ -273,9 +460,10 @@ mod tests {
     fn built_in_names_are_known() {
         let mut link = HostLink::new();
         link.provide(&desc("profile-97"));
-        let names = Names(&link.timed);
+        let names = &link.table;
         assert_eq!(names.names(ProbeId(2)), Some(["dtrace", "", "", "END"]));
-        assert_eq!(names.names(ProbeId(4)), Some(["profile", "", "", "profile-97"]));
-        assert_eq!(names.names(ProbeId(5)), None);
+        let last = u32::try_from(FIXED.len() + names.kernel().len()).unwrap() + 1;
+        assert_eq!(names.names(ProbeId(last)), Some(["profile", "", "", "profile-97"]));
+        assert_eq!(names.names(ProbeId(last + 1)), None);
     }
 }

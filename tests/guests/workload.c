@@ -139,6 +139,25 @@ static void getppids(long count)
 	printf("%.1f\n", ns / (double)count);
 }
 
+/* Three kinds of system calls in turn; prints the nanoseconds of one. */
+static void calls(long count)
+{
+	struct timespec from, to;
+	char byte = 0;
+	int zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY);
+	double ns;
+
+	if (zero < 0 || null < 0)
+		die("/dev/zero, /dev/null");
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	for (long i = 0; i < count; i++)
+		if (read(zero, &byte, 1) != 1 || write(null, &byte, 1) != 1 || syscall(SYS_getppid) < 0)
+			die("a call");
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	ns = (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
+	printf("%.1f\n", ns / (3 * (double)count));
+}
+
 static void run(void)
 {
 	void (*const loops[])(void) = { exec_loop, disk_loop, socket_loop, read_loop };
@@ -167,6 +186,8 @@ int main(int argc, char **argv)
 		reads(count);
 	} else if (argc > 2 && strcmp(argv[1], "getppids") == 0) {
 		getppids(count);
+	} else if (argc > 2 && strcmp(argv[1], "calls") == 0) {
+		calls(count);
 	} else if (argc > 2 && strcmp(argv[1], "open") == 0) {
 		int fd = open(argv[2], O_RDONLY);
 

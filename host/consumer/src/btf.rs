@@ -101,6 +101,20 @@ impl Signatures {
         self.of(module).find_map(find)
     }
 
+    /// All tracepoints, as (module, name), sorted.
+    #[must_use]
+    pub fn tracepoints(&self) -> Vec<(&str, &str)> {
+        let mut all: Vec<(&str, &str)> = self
+            .containers
+            .iter()
+            .flat_map(|(module, c)| {
+                c.tracepoints.keys().map(|name| (module.as_str(), name.as_str()))
+            })
+            .collect();
+        all.sort_unstable();
+        all
+    }
+
     /// The parameters of a tracepoint, without the probe's private one.
     #[must_use]
     pub fn tracepoint(&self, module: &str, name: &str) -> Option<Vec<String>> {

@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use dif::program::ProbeDesc;
 use dlang::world::TypeFormat;
 use host::{
-    arena::map::ArenaMap,
+    arena::{config::ArenaConfig, map::ArenaMap},
     control::{ControlError, MachineInfo},
     ids::{Enabling, MachineId, ProbeId},
 };
@@ -50,6 +50,17 @@ pub struct TypeBlob {
     pub format: TypeFormat,
     /// The container.
     pub bytes: Vec<u8>,
+}
+
+/// An address of a user program, named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserFrame {
+    /// The file it lies in, without its directory (`libc.so.6`).
+    pub object: String,
+    /// The function.
+    pub symbol: String,
+    /// Bytes from the function's start.
+    pub offset: u64,
 }
 
 /// The slots a machine may use.
@@ -110,6 +121,25 @@ pub trait MachineLink {
         false
     }
 
+    /// Whether any of these probes fires in the machine's own kernel, which then must be able to
+    /// work on the arena ([`MachineLink::kernel_arena`]). Only the host has such probes.
+    fn works_in_kernel(&self, _probes: &[ProbeId]) -> bool {
+        false
+    }
+
+    /// Makes an arena that the machine's own kernel can work on. Its memory is taken at once.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    fn kernel_arena(&mut self, config: ArenaConfig) -> Result<ArenaMap, LinkError> {
+        ArenaMap::create(config).map_err(|error| LinkError::Refused(error.to_string()))
+    }
+
+    /// The CPU that fires in one of the machine's slots, counted from its first.
+    fn cpu_of(&self, slot: u32) -> u32 {
+        slot
+    }
+
     /// Joins the session that lives in `arena`.
     ///
     /// # Errors
@@ -141,6 +171,15 @@ pub trait MachineLink {
     /// The session starts or stops being active: whoever fires by a clock starts or stops. When
     /// this returns from stopping, nothing of it fires any more.
     fn activate(&mut self, _on: bool) {}
+
+    /// Remembers what lies where in a process, so that its addresses can be named after it has
+    /// gone: to be called when a record first tells of it.
+    fn note_process(&mut self, _pid: u32) {}
+
+    /// Names addresses of a process; `None` for those that are not known. Only the host can.
+    fn resolve_user(&mut self, _pid: u32, addresses: &[u64]) -> Vec<Option<UserFrame>> {
+        vec![None; addresses.len()]
+    }
 
     /// The next event, if there is one. Does not wait.
     fn event(&mut self) -> Option<LinkEvent>;

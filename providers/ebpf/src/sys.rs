@@ -52,6 +52,15 @@ pub enum AttachType {
     TraceFexit = 25,
 }
 
+// The kernel wants zeros behind what it knows: none of the structs may have padding of its own.
+const _: () = {
+    assert!(size_of::<MapCreate>() == 44);
+    assert!(size_of::<BtfLoad>() == 32);
+    assert!(size_of::<ProgLoad>() == 120);
+    assert!(size_of::<RawTracepointOpen>() == 24);
+    assert!(size_of::<TestRun>() == 80);
+};
+
 /// Calls bpf(2) with a command's struct.
 fn bpf<T>(command: libc::c_int, attr: &mut T) -> Result<libc::c_long, Errno> {
     let size = size_of::<T>();
@@ -153,6 +162,7 @@ struct BtfLoad {
     btf_size: u32,
     log_size: u32,
     log_level: u32,
+    pad: u32,
 }
 
 /// Gives the kernel type information.
@@ -188,6 +198,7 @@ struct ProgLoad {
     line_info_cnt: u32,
     attach_btf_id: u32,
     attach_prog_fd: u32,
+    pad: u32,
 }
 
 /// A program as the kernel wants it.
@@ -300,6 +311,7 @@ struct TestRun {
     flags: u32,
     cpu: u32,
     batch_size: u32,
+    pad: u32,
 }
 
 /// Runs a raw tracepoint's program once with the given words, on the CPU that calls; returns what

@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 use crate::vm::guest::{Guest, GuestConfig};
 use crate::vm::image::Image;
-use crate::{deps, paths, programs, run};
+use crate::{bench_host, deps, paths, programs, run};
 
 /// Rounds of the two counted runs.
 const SHORT: u64 = 2_000;
@@ -32,6 +32,10 @@ pub struct Args {
     /// Measures a getppid loop in a guest as well.
     #[arg(long)]
     guest: bool,
+    /// Measures nothing but tracing of this machine's own kernel, beside bpftrace, which is
+    /// installed if it is not there.
+    #[arg(long)]
+    host: bool,
     /// Only cases whose name contains this.
     filter: Option<String>,
 }
@@ -41,6 +45,9 @@ pub struct Args {
 /// # Errors
 /// If something cannot be built or measured.
 pub fn run(args: &Args) -> Result<()> {
+    if args.host {
+        return bench_host::run();
+    }
     deps::ensure()?;
     cargo(&["build", "--release", "--package", "bench"])?;
     if !args.counts_only {

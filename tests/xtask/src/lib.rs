@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+mod bench_host;
 pub mod demo;
 pub mod deps;
 pub mod freebsd;

@@ -30,7 +30,7 @@ use host::{
     },
     clock,
     ecb::EcbError,
-    ids::MachineId,
+    ids::{MachineId, ProbeId},
 };
 
 use crate::{
@@ -50,6 +50,10 @@ pub const ENABLE_PATIENCE: Duration = Duration::from_secs(5);
 /// Slots that are kept for machines that appear while the session runs. Slots that are not used
 /// cost address space only.
 const SPARE_SLOTS: u32 = 256;
+/// … where their memory is taken at once.
+const SPARE_KERNEL_SLOTS: u32 = 16;
+/// What buffers may take together where memory is taken at once.
+const KERNEL_MEMORY: u64 = 384 << 20;
 
 /// Compiles the session's scripts: for each kernel, as often as there are kernels.
 pub trait ScriptCompiler {
@@ -259,9 +263,15 @@ impl Session {
         if !self.options.destructive && self.programs.is_destructive() {
             return Err(SessionError::Destructive);
         }
-        self.config = self.arena_config()?;
+        let kernel = self.host_works_in_kernel();
+        self.config = self.arena_config(kernel)?;
         self.programs.lay_out(&self.config)?;
-        let arena = Arc::new(ArenaMap::create(self.config.clone())?);
+        let config = self.config.clone();
+        let arena = match self.machines.first_mut().filter(|_| kernel) {
+            Some(host) => host.link.kernel_arena(config).map_err(SessionError::Host)?,
+            None => ArenaMap::create(config)?,
+        };
+        let arena = Arc::new(arena);
         let reader = Reader::new(Arc::clone(&arena));
         let next_machine = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);
         self.live = Some(Live {
@@ -279,11 +289,28 @@ impl Session {
         Ok(())
     }
 
-    fn arena_config(&mut self) -> Result<ArenaConfig, SessionError> {
+    /// Whether the host's kernel will work on the arena.
+    fn host_works_in_kernel(&self) -> bool {
+        let Some(host) = self.machines.first().filter(|machine| machine.is_host()) else {
+            return false;
+        };
+        self.compiler.descriptions().iter().any(|desc| {
+            let matching = host.matching(desc, self.options.resolvers);
+            let probes: Vec<_> = matching.map(|(local, _)| ProbeId(local)).collect();
+            host.link.works_in_kernel(&probes)
+        })
+    }
+
+    /// `kernel`: the arena's memory is taken at once.
+    fn arena_config(&mut self, kernel: bool) -> Result<ArenaConfig, SessionError> {
         let options = &self.options;
         let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         let cpus: u32 = self.machines.iter().map(|machine| machine.slots.count).sum();
-        let spare = if self.watcher.is_some() { SPARE_SLOTS } else { 0 };
+        let spare = match &self.watcher {
+            Some(_) if kernel => SPARE_KERNEL_SLOTS,
+            Some(_) => SPARE_SLOTS,
+            None => 0,
+        };
         let mut config = ArenaConfig {
             nslots: cpus.saturating_add(spare).min(config::MAX_SLOTS),
             bufsize: options.bufsize,
@@ -308,7 +335,7 @@ impl Session {
         config.round_buffers();
         let sizes = |config: &ArenaConfig| [config.bufsize, config.aggsize, config.specsize];
         let asked = sizes(&config);
-        config.fit(memory_limit());
+        config.fit(if kernel { KERNEL_MEMORY } else { memory_limit() });
         if self.options.manual_resize && sizes(&config) != asked {
             return Err(SessionError::Memory);
         }

@@ -106,6 +106,7 @@ impl Session {
     /// Enables on a machine what the scripts match there now.
     fn enable(&mut self, index: usize) -> Result<(), SessionError> {
         let error_number = self.error_number();
+        let alone = self.machines.len() == 1;
         let (Some(live), Some(machine)) = (&mut self.live, self.machines.get_mut(index)) else {
             return Ok(());
         };
@@ -127,10 +128,13 @@ impl Session {
             Ok(())
         })();
         match result {
-            Err(error) if machine.is_host() => Err(SessionError::Host(error)),
+            // With guests to trace, the host's kernel is one machine that is left out.
+            Err(error) if machine.is_host() && alone => Err(SessionError::Host(error)),
             Err(error) => {
                 let name = machine.name().to_owned();
-                self.printer.message(&format!("{name}: not traced: {error}"));
+                let error = error.to_string();
+                let first = error.lines().next().unwrap_or_default();
+                self.printer.message(&format!("{name}: not traced: {first}"));
                 Ok(())
             }
             Ok(()) => Ok(()),
@@ -508,7 +512,8 @@ impl Session {
         };
         let base =
             index_of(&self.machines, probe.machine).and_then(|index| self.machines.get(index));
-        let cpu = base.map_or(0, |machine| slot.0.saturating_sub(machine.slots.base));
+        let cpu = base
+            .map_or(0, |machine| machine.link.cpu_of(slot.0.saturating_sub(machine.slots.base)));
         let record = Record { probe, epid: record.epid.0, cpu, bytes: &record.bytes, flow };
         match self.printer.record(&record, &mut self.options, &mut self.aggregations) {
             Err(error @ super::printer::RecordError::Write(_)) => Err(error.into()),
@@ -574,7 +579,8 @@ impl Session {
                         let SlotRange { base, count } = machine.slots;
                         (base..base.saturating_add(count)).contains(&slot.0)
                     });
-                    let cpu = owner.map_or(slot.0, |machine| slot.0 - machine.slots.base);
+                    let cpu = owner
+                        .map_or(slot.0, |machine| machine.link.cpu_of(slot.0 - machine.slots.base));
                     let guest = owner.filter(|machine| !machine.is_host());
                     let line = cpu_drop_line(kind, count, cpu, guest.map(Machine::name));
                     lines.push(drop_tag(kind, self.options.droptags) + &line);

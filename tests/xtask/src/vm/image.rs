@@ -129,7 +129,10 @@ fn guests() -> PathBuf {
 }
 
 /// Compiles a C program of `tests/guests` statically.
-fn compile(name: &str, to: &Path) -> Result<()> {
+///
+/// # Errors
+/// If the compiler fails.
+pub fn compile(name: &str, to: &Path) -> Result<()> {
     let flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o"];
     let source = guests().join(format!("{name}.c"));
     run::output(Command::new("gcc").args(flags).arg(to).arg(source))?;

@@ -1,0 +1,138 @@
+//! Programs in the kernel, attached to their hooks.
+//!
+//! Everything hangs on descriptors of this process: when they are closed, or the process dies, the
+//! kernel detaches the programs and frees them. Nothing is pinned.
+
+use std::{
+    ffi::CString,
+    io,
+    os::{
+        fd::{AsFd as _, AsRawFd as _, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::Path,
+};
+
+use perf_event::{Builder, Counter, events::Software};
+
+use super::hook::Hook;
+use crate::cpus;
+
+/// Where the kernel says which CPUs run.
+const ONLINE: &str = "/sys/devices/system/cpu/online";
+
+/// A program at its hook. Dropping it detaches it.
+#[derive(Debug)]
+pub struct Attached {
+    program: OwnedFd,
+    at: At,
+}
+
+#[derive(Debug)]
+enum At {
+    /// Closing the descriptor detaches; nothing is read from it.
+    Link {
+        _link: OwnedFd,
+    },
+    User {
+        _event: Counter,
+    },
+    /// A clock for each CPU that runs.
+    Clocks {
+        interval: u64,
+        clocks: Vec<(u32, Counter)>,
+    },
+}
+
+/// Attaches a program.
+///
+/// # Errors
+/// The kernel's.
+pub fn attach(hook: &Hook, program: OwnedFd) -> io::Result<Attached> {
+    let at = match hook {
+        Hook::RawTracepoint(name) => {
+            At::Link { _link: ebpf::sys::attach_raw(Some(name), program.as_fd())? }
+        }
+        Hook::User { path, offset, on_return, pid } => {
+            At::User { _event: user(path, *offset, *on_return, *pid, &program)? }
+        }
+        Hook::Clock { interval } => {
+            let mut attached =
+                Attached { program, at: At::Clocks { interval: *interval, clocks: Vec::new() } };
+            attached.follow_cpus()?;
+            return Ok(attached);
+        }
+    };
+    Ok(Attached { program, at })
+}
+
+impl Attached {
+    /// Starts clocks on CPUs that have come since, and forgets those of CPUs that went.
+    ///
+    /// # Errors
+    /// The kernel's, if a CPU that runs can have no clock.
+    pub fn follow_cpus(&mut self) -> io::Result<()> {
+        let At::Clocks { interval, clocks } = &mut self.at else { return Ok(()) };
+        let online = cpus::list(&std::fs::read_to_string(ONLINE)?);
+        clocks.retain(|(cpu, _)| online.contains(cpu));
+        for cpu in online {
+            if clocks.iter().any(|(known, _)| *known == cpu) {
+                continue;
+            }
+            match clock(cpu, *interval, &self.program) {
+                Ok(counter) => clocks.push((cpu, counter)),
+                // It went while we looked.
+                Err(error) if error.raw_os_error() == Some(nix::libc::ENODEV) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A clock on one CPU that runs the program every `interval` nanoseconds.
+fn clock(cpu: u32, interval: u64, program: &OwnedFd) -> io::Result<Counter> {
+    let index = usize::try_from(cpu).unwrap_or(usize::MAX);
+    let mut event = Builder::new(Software::CPU_CLOCK)
+        .any_pid()
+        .one_cpu(index)
+        .sample_period(interval)
+        .include_kernel()
+        .include_hv()
+        .build()?;
+    event.set_bpf(program.as_raw_fd())?;
+    event.enable()?;
+    Ok(event)
+}
+
+/// The kernel's number for probes in user programs.
+fn uprobe_type() -> io::Result<u32> {
+    let text = std::fs::read_to_string("/sys/bus/event_source/devices/uprobe/type")?;
+    text.trim().parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// `perf_event`'s own uprobe is no event that its builder takes, so the attributes are set here.
+fn user(
+    path: &Path,
+    offset: u64,
+    on_return: bool,
+    pid: Option<u32>,
+    program: &OwnedFd,
+) -> io::Result<Counter> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut builder = Builder::new(Software::DUMMY);
+    let attributes = builder.attrs_mut();
+    attributes.type_ = uprobe_type()?;
+    attributes.config = u64::from(on_return);
+    attributes.kprobe_func = path.as_ptr().expose_provenance() as u64;
+    attributes.probe_offset = offset;
+    match pid.and_then(|pid| i32::try_from(pid).ok()) {
+        Some(pid) => builder.observe_pid(pid).any_cpu(),
+        None => builder.any_pid().one_cpu(0),
+    };
+    let mut event = builder.include_kernel().build()?;
+    drop(path);
+    event.set_bpf(program.as_raw_fd())?;
+    event.enable()?;
+    Ok(event)
+}

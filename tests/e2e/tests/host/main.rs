@@ -1,0 +1,64 @@
+//! End-to-end tests on this machine itself: `dtrace` as a user runs it, on the kernel that runs it.
+//!
+//! Where programs may not be run in the kernel (no privilege, a lockdown), the tests are skipped
+//! and the reason is printed.
+#![forbid(unsafe_code)]
+
+mod privilege;
+mod scripts;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use e2e::tracer::{Finished, Tracer};
+use libtest_mimic::{Arguments, Trial};
+use xtask::paths;
+
+/// One test.
+type Test = fn() -> Result<()>;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // The tests trace all of the machine, each other included.
+    arguments.test_threads = Some(1);
+    let skipped = if arguments.list { None } else { unable() };
+    if let Some(reason) = &skipped {
+        println!("skipped, since this machine cannot be traced: {reason}");
+    }
+    let tests = [scripts::TESTS, privilege::TESTS].into_iter().flatten();
+    let trials = tests.map(|&(name, test)| {
+        let trial = Trial::test(name, move || test().map_err(|error| format!("{error:#}").into()));
+        trial.with_ignored_flag(skipped.is_some())
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// Why the tests cannot run here.
+fn unable() -> Option<String> {
+    let listed = dtrace(&["-ln", "syscall::read:entry"]).and_then(Tracer::finish);
+    match listed {
+        Ok(finished) if finished.out.contains("read entry") => None,
+        Ok(finished) => Some(finished.err),
+        Err(error) => Some(format!("{error:#}")),
+    }
+}
+
+/// A run directory without any VM in it.
+fn run_dir() -> Result<PathBuf> {
+    let dir = paths::vm().join("host-e2e");
+    std::fs::create_dir_all(&dir)?;
+    Ok(dir)
+}
+
+/// Starts `dtrace`.
+fn dtrace(arguments: &[&str]) -> Result<Tracer> {
+    Tracer::start(&run_dir()?, arguments)
+}
+
+/// Runs `dtrace` to its end, which must be a good one.
+fn traced(arguments: &[&str]) -> Result<Finished> {
+    let finished = dtrace(arguments)?.finish()?.success()?;
+    ensure!(!finished.err.contains("drop"), "something was lost:\n{}", finished.err);
+    Ok(finished)
+}

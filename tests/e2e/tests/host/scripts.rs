@@ -1,0 +1,197 @@
+//! The scripts that the project promises for the host, and what they must show.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::Signal;
+
+use crate::{Test, dtrace, traced};
+
+/// What this module tests.
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("every_call_of_a_command_is_counted_by_name", calls_by_name),
+    ("execs_show_users_and_paths", execs),
+    ("read_latency_is_a_distribution_of_every_read", read_latency),
+    ("profile_shows_kernel_and_user_stacks", profile),
+    ("the_paths_a_command_opens_are_read", opens),
+    ("one_global_loses_nothing_on_all_cpus", one_global),
+    ("records_of_all_calls_come_in_order", records),
+    ("errno_is_the_calls_own", errno),
+    ("processes_are_born_and_die", births_and_deaths),
+    ("threads_come_and_go_on_cpus", scheduler),
+    ("tracepoints_have_typed_arguments", tracepoint_types),
+    ("a_killed_tracer_leaves_no_program_behind", killed),
+];
+
+/// Exactly so many read(2) and write(2) calls, of one byte each.
+fn copy(count: u32) -> String {
+    format!("dd if=/dev/zero of=/dev/null bs=1 count={count} status=none")
+}
+
+/// The number in the line that starts with these words.
+fn number(out: &str, words: &[&str]) -> Result<u64> {
+    let line = out.lines().find(|line| {
+        let found: Vec<&str> = line.split_whitespace().collect();
+        found.len() == words.len() + 1 && found.starts_with(words)
+    });
+    let line = line.with_context(|| format!("no line {words:?} in\n{out}"))?;
+    Ok(line.split_whitespace().last().context("an empty line")?.parse()?)
+}
+
+fn calls_by_name() -> Result<()> {
+    let script = "syscall:::entry /pid == $target/ { @num[execname, probefunc] = count(); }";
+    let finished = traced(&["-n", script, "-c", &copy(20_000)])?;
+    // dd reads its own libraries, too.
+    ensure!(number(&finished.out, &["dd", "write"])? == 20_000, "{}", finished.out);
+    ensure!(number(&finished.out, &["dd", "read"])? >= 20_000, "{}", finished.out);
+    ensure!(number(&finished.out, &["dd", "exit_group"])? == 1, "{}", finished.out);
+    Ok(())
+}
+
+fn execs() -> Result<()> {
+    let script = r#"BEGIN { printf("ready\n"); } *:proc:::exec { printf("%s: user = %u, gid = %u: %s\n", vmname, uid, gid, stringof(args[0])); }"#;
+    let tracer = dtrace(&["-x", "quiet", "-En", script])?;
+    tracer.wait_out("ready")?;
+    ensure!(Command::new("/usr/bin/env").arg("true").stdout(Stdio::null()).status()?.success());
+    tracer.wait_for("both execs", |out, _| {
+        out.contains("host: user = 0, gid = 0: /usr/bin/env\n") && out.contains("bin/true\n")
+    })?;
+    tracer.interrupt()?.success()?;
+    Ok(())
+}
+
+fn read_latency() -> Result<()> {
+    let script = "syscall::read:entry /pid == $target/ { self->ts = timestamp; } \
+                  syscall::read:return /self->ts/ \
+                  { @[execname] = quantize(timestamp - self->ts); @n = count(); self->ts = 0; }";
+    let finished = traced(&["-n", script, "-c", &copy(5_000)])?;
+    let bars = finished.out.lines().filter(|line| line.contains('|'));
+    let sum: u64 =
+        bars.filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok()).sum();
+    let count = finished.out.lines().filter_map(|line| line.trim().parse::<u64>().ok()).next_back();
+    ensure!(Some(sum) == count && sum >= 5_000, "{sum} of {count:?}\n{}", finished.out);
+    Ok(())
+}
+
+fn profile() -> Result<()> {
+    let script = "profile-997 /pid == $target/ { @[stack(), ustack()] = count(); }";
+    let finished = traced(&["-n", script, "-c", &copy(400_000)])?;
+    ensure!(finished.out.contains("`"), "no symbol in\n{}", finished.out);
+    let user = finished.out.lines().any(|line| line.contains("libc") || line.contains("dd`"));
+    ensure!(user, "no user's function in\n{}", finished.out);
+    Ok(())
+}
+
+fn opens() -> Result<()> {
+    let script =
+        r#"syscall::open*:entry /pid == $target/ { printf("%s %s", execname, copyinstr(arg1)); }"#;
+    let finished = traced(&["-n", script, "-c", "cat /etc/hostname"])?;
+    ensure!(finished.out.contains("cat /etc/hostname"), "{}", finished.out);
+    Ok(())
+}
+
+fn one_global() -> Result<()> {
+    const WRITES: u32 = 100_000;
+    let script = r#"BEGIN { printf("ready\n"); }
+        syscall::write:entry /execname == "dd"/ { n++; @ = sum(arg2); }
+        END { printf("%d writes\n", n); printa("%@d bytes\n", @); }"#;
+    let tracer = dtrace(&["-qn", script])?;
+    tracer.wait_out("ready")?;
+    let line = copy(WRITES);
+    let words: Vec<&str> = line.split(' ').collect();
+    let (program, arguments) = words.split_first().context("a command")?;
+    let children: Vec<_> =
+        (0..4).map(|_| Command::new(program).args(arguments).spawn()).collect::<Result<_, _>>()?;
+    for mut child in children {
+        ensure!(child.wait()?.success());
+    }
+    let finished = tracer.interrupt()?.success()?;
+    let total = 4 * WRITES;
+    ensure!(finished.out.contains(&format!("{total} writes\n")), "{}", finished.out);
+    ensure!(finished.out.contains(&format!("{total} bytes\n")), "{}", finished.out);
+    Ok(())
+}
+
+fn records() -> Result<()> {
+    let script = r#"syscall::write:entry /pid == $target/ { printf("%d %d\n", timestamp, ++n); }"#;
+    let finished = traced(&["-qn", script, "-c", &copy(20_000)])?;
+    let lines: Vec<(u64, u64)> = finished
+        .out
+        .lines()
+        .filter_map(|line| {
+            let (time, count) = line.split_once(' ')?;
+            Some((time.parse().ok()?, count.parse().ok()?))
+        })
+        .collect();
+    ensure!(lines.len() == 20_000, "{} records", lines.len());
+    ensure!(lines.is_sorted(), "records out of order");
+    Ok(())
+}
+
+fn errno() -> Result<()> {
+    let script = r#"syscall::openat:return /pid == $target && errno == ENOENT/ { printf("%d %d\n", (int)arg1, errno); }"#;
+    let finished = dtrace(&["-qn", script, "-c", "cat /no/such/file"])?.finish()?;
+    ensure!(finished.out.contains("-2 2\n"), "{}{}", finished.out, finished.err);
+    Ok(())
+}
+
+fn births_and_deaths() -> Result<()> {
+    let script = r#"BEGIN { printf("ready\n"); }
+        proc:::create /ppid == $1 || pid == $1/ { created[args[0]->pr_pid] = 1; @created = count(); }
+        proc:::exec-success /created[pid]/ { @ran[stringof(args[0])] = count(); }
+        proc:::exit /created[pid]/ { @exited[args[0]] = count(); printf("exit of %s\n", execname); }"#;
+    let own = std::process::id().to_string();
+    let tracer = dtrace(&["-qn", script, &own])?;
+    tracer.wait_out("ready")?;
+    ensure!(Command::new("/usr/bin/true").status()?.success());
+    let mut sleeper = Command::new("/usr/bin/sleep").arg("1000").spawn()?;
+    sleeper.kill()?;
+    sleeper.wait()?;
+    tracer.wait_for("both ends", |out, _| out.matches("exit of").count() >= 2)?;
+    let finished = tracer.interrupt()?.success()?;
+    ensure!(number(&finished.out, &["/usr/bin/true"])? == 1, "{}", finished.out);
+    // 1: it ended by itself; 2: it was killed.
+    ensure!(number(&finished.out, &["1"])? == 1, "{}", finished.out);
+    ensure!(number(&finished.out, &["2"])? == 1, "{}", finished.out);
+    Ok(())
+}
+
+fn scheduler() -> Result<()> {
+    let script = "sched:::on-cpu /pid == $target/ { self->on = timestamp; @on = count(); } \
+                  sched:::off-cpu /self->on/ { @off = count(); self->on = 0; } \
+                  sched:::sleep /pid == $target/ { @[\"sleeps\", execname] = count(); }";
+    let finished = traced(&["-n", script, "-c", "sleep 0.2"])?;
+    ensure!(number(&finished.out, &["sleeps", "sleep"])? >= 1, "{}", finished.out);
+    Ok(())
+}
+
+fn tracepoint_types() -> Result<()> {
+    let script = r#"sdt:::sched_process_exec /pid == $target/ { printf("%s %d\n", stringof(args[0]->comm), args[0]->tgid == pid); }"#;
+    let finished = traced(&["-qn", script, "-c", "true"])?;
+    ensure!(finished.out.contains("true 1\n"), "{}", finished.out);
+    Ok(())
+}
+
+/// The kernel's own list of the programs that run in it.
+fn programs_in_kernel() -> Result<usize> {
+    let symbols = std::fs::read_to_string("/proc/kallsyms")?;
+    Ok(symbols.lines().filter(|line| line.ends_with("[bpf]")).count())
+}
+
+fn killed() -> Result<()> {
+    let before = programs_in_kernel()?;
+    let tracer =
+        dtrace(&["-qn", "BEGIN { printf(\"ready\\n\"); } syscall:::entry { @ = count(); }"])?;
+    tracer.wait_out("ready")?;
+    ensure!(programs_in_kernel()? > before, "no program is in the kernel");
+    tracer.signal(Signal::SIGKILL)?;
+    let finished = tracer.finish()?;
+    ensure!(!finished.status.success());
+    // The kernel frees programs once no CPU can be in one.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while programs_in_kernel()? > before {
+        ensure!(std::time::Instant::now() < deadline, "programs are left in the kernel");
+        std::thread::yield_now();
+    }
+    Ok(())
+}
