@@ -62,7 +62,6 @@ pub(crate) enum Alu {
     Rsh = 0x70,
     Mod = 0x90,
     Xor = 0xa0,
-    Mov = 0xb0,
     Arsh = 0xc0,
 }
 
@@ -80,24 +79,6 @@ pub(crate) enum If {
     Le = 0xb0,
     Slt = 0xc0,
     Sle = 0xd0,
-}
-
-impl If {
-    /// The opposite.
-    pub(crate) const fn not(self) -> Self {
-        match self {
-            Self::Eq => Self::Ne,
-            Self::Ne => Self::Eq,
-            Self::Gt => Self::Le,
-            Self::Le => Self::Gt,
-            Self::Ge => Self::Lt,
-            Self::Lt => Self::Ge,
-            Self::Sgt => Self::Sle,
-            Self::Sle => Self::Sgt,
-            Self::Sge => Self::Slt,
-            Self::Slt => Self::Sge,
-        }
-    }
 }
 
 /// A second operand.
@@ -173,7 +154,6 @@ pub(crate) enum Helper {
     GetCurrentComm = 16,
     GetCurrentTask = 35,
     GetStack = 67,
-    SendSignal = 109,
     ProbeReadUser = 112,
     ProbeReadKernel = 113,
     ProbeReadUserStr = 114,
@@ -263,12 +243,6 @@ impl Function {
     /// Room for 8 bytes in the frame: its offset from R10.
     pub(crate) fn slot(&mut self) -> i16 {
         self.stack -= 8;
-        self.stack
-    }
-
-    /// Room for some bytes (a multiple of 8) in the frame: the offset of the first.
-    pub(crate) fn room(&mut self, bytes: i16) -> i16 {
-        self.stack -= bytes;
         self.stack
     }
 

@@ -8,7 +8,7 @@ use dif::{
     decode::Shape,
     difo::Difo,
     env::{AtomicOp, FaultKind, Scope},
-    number::var,
+    number::{subr, var},
     opcode::{Format, Instr, Op, Yields},
 };
 use host::arena::config::VarKind;
@@ -20,8 +20,8 @@ use crate::{
     },
     error::Refused,
     module::{Module, private},
-    routine::{Routine, memory},
-    world::{EXECNAME_ROOM, arena_address, field, fire_address, part},
+    routine::{Routine, dynamic, memory, spec::Spec, text::Text},
+    world::{World, arena_address, field, fire_address, part},
 };
 
 /// Tries to win a race for a scalar global before the update is given up as a fault.
@@ -195,7 +195,6 @@ impl Body<'_> {
     }
 
     fn refused(&self, construct: &str, why: &str) -> Refused {
-        let _ = self.number;
         Refused::new(construct, why)
     }
 
@@ -631,40 +630,298 @@ impl Body<'_> {
         Ok(())
     }
 
+    /// Copies a by-reference value to a global or clause-local variable; 0 unsets it.
     fn set_bytes(
         &mut self,
         place: &host::arena::layout::VarPlace,
-        _word: Instr,
-        _pc: usize,
+        word: Instr,
+        pc: usize,
     ) -> Result<(), Refused> {
-        let _ = (place, EXECNAME_ROOM);
-        Err(self.refused("a string or structure variable", "not translated yet"))
+        let global = place.spec.scope == Scope::Global;
+        let (unset, done) = (self.f.label(), self.f.label());
+        self.get(R2, word.rd());
+        self.f.branch(If::Eq, R2, 0, unset);
+        self.fetch(R2, place.spec.kind, place.spec.size, pc)?;
+        // R0 bytes of the value buffer.
+        self.f.mov(R6, R0);
+        self.variable(R1, global, place.offset + 8);
+        self.f.mov(R2, R6);
+        self.f.branch(If::Gt, R2, place.spec.size, done);
+        private(&mut self.f, R3, self.m.world.private.value.at);
+        self.f.helper(Helper::ProbeReadKernel);
+        self.variable(R1, global, place.offset);
+        self.f.store(Double, R1, 0, 1);
+        self.f.jump(done);
+        self.f.bind(unset);
+        self.variable(R1, global, place.offset);
+        self.f.store(Double, R1, 0, 0);
+        self.f.bind(done);
+        Ok(())
     }
 
-    fn dynamic_load(&mut self, _op: Op, _id: u16, _pc: usize) -> Result<(), Refused> {
-        Err(self.refused("a thread-local or associative variable", "not translated yet"))
+    /// A register becomes the address of a byte of a global or clause-local.
+    fn variable(&mut self, to: Reg, global: bool, offset: u64) {
+        if global {
+            self.f.map(to, Map::Arena, offset);
+        } else {
+            self.local(to, offset);
+        }
     }
 
-    fn dynamic_store(&mut self, _op: Op, _word: Instr, _pc: usize) -> Result<(), Refused> {
-        Err(self.refused("a thread-local or associative variable", "not translated yet"))
+    /// Reads a by-reference value into the value buffer; R0 becomes how many bytes are to be
+    /// kept: a string's with its NUL.
+    fn fetch(&mut self, from: Reg, kind: VarKind, size: u32, pc: usize) -> Result<(), Refused> {
+        let at = i64::from(self.m.world.private.value.at);
+        let arguments = [from.into(), at.into(), size.into()];
+        if kind == VarKind::String {
+            self.m.call(&mut self.f, Routine::ReadString, &arguments)?;
+            self.check(pc);
+            let whole = self.f.label();
+            self.f.alu(Alu::Add, R0, 1);
+            self.f.branch(If::Le, R0, size, whole);
+            self.f.mov(R0, size);
+            self.f.bind(whole);
+        } else {
+            self.m.call(&mut self.f, Routine::ReadBytes, &arguments)?;
+            self.check(pc);
+            self.f.mov(R0, size);
+        }
+        Ok(())
     }
 
-    fn call(&mut self, word: Instr, _pc: usize) -> Result<(), Refused> {
-        let name = dif::number::subr::name(word.wide()).unwrap_or("a subroutine");
-        Err(self.refused(&format!("{name}()"), "not translated yet"))
+    /// Makes the key of a dynamic variable; R0 becomes its words.
+    fn dynamic_key(&mut self, op: Op, id: u16, pc: usize) -> Result<(), Refused> {
+        let thread = matches!(op, Op::Ldts | Op::Stts | Op::Ldtaa | Op::Sttaa);
+        if thread && self.m.foreign_thread && self.m.world.facts.task_pid.is_none() {
+            let why = "the kernel does not say (BTF) where it keeps a thread's number";
+            return Err(self.refused("a thread-local variable", why));
+        }
+        if matches!(op, Op::Ldts | Op::Stts) {
+            dynamic::thread_key(&mut self.f, self.m, id);
+            self.f.mov(R0, 4);
+            return Ok(());
+        }
+        let (scope, routine) = if thread {
+            (Scope::Thread, Routine::KeyThreadTuple)
+        } else {
+            (Scope::Global, Routine::KeyTuple)
+        };
+        let variable = World::key_variable(scope, id).cast_signed();
+        self.m.call(&mut self.f, routine, &[variable.into()])?;
+        self.check(pc);
+        Ok(())
     }
 
-    fn scmp(&mut self, _word: Instr, _pc: usize) -> Result<(), Refused> {
-        Err(self.refused("a comparison of strings", "not translated yet"))
+    fn dynamic_load(&mut self, op: Op, id: u16, pc: usize) -> Result<(), Refused> {
+        let scope = if matches!(op, Op::Ldgaa) { Scope::Global } else { Scope::Thread };
+        let kind = self.place(scope, id)?.spec.kind;
+        self.dynamic_key(op, id, pc)?;
+        self.m.call(&mut self.f, Routine::DynGet, &[R0.into()])?;
+        let unset = self.f.label();
+        self.f.branch(If::Eq, R0, 0, unset);
+        if kind == VarKind::Scalar {
+            let (good, last) = (self.f.label(), self.m.world.layout.total.cast_signed() - 8);
+            self.f.branch(If::Le, R0, last, good);
+            self.f.mov(R0, 0);
+            self.f.bind(good);
+            self.f.map(R1, Map::Arena, 0);
+            self.f.alu(Alu::Add, R1, R0);
+            self.f.load(Double, R0, R1, 0);
+        } else {
+            self.f.mov(R1, arena_address(0).cast_signed());
+            self.f.alu(Alu::Or, R0, R1);
+        }
+        self.f.bind(unset);
+        Ok(())
     }
 
-    fn allocs(&mut self, _word: Instr, _pc: usize) -> Result<(), Refused> {
-        Err(self.refused("scratch memory", "not translated yet"))
+    fn dynamic_store(&mut self, op: Op, word: Instr, pc: usize) -> Result<(), Refused> {
+        let id = word.wide();
+        let scope = if matches!(op, Op::Stgaa) { Scope::Global } else { Scope::Thread };
+        let spec = self.place(scope, id)?.spec;
+        let (delete, done) = (self.f.label(), self.f.label());
+        let words = self.f.slot();
+        self.dynamic_key(op, id, pc)?;
+        self.f.store(Double, R10, words, R0);
+        self.get(R2, word.rd());
+        self.f.branch(If::Eq, R2, 0, delete);
+        if spec.kind == VarKind::Scalar {
+            private(&mut self.f, R1, self.m.world.private.value.at);
+            self.f.store(Double, R1, 0, R2);
+            self.f.mov(R3, 8);
+        } else {
+            self.fetch(R2, spec.kind, spec.size, pc)?;
+            self.f.mov(R3, R0);
+        }
+        self.f.load(Double, R2, R10, words);
+        self.m.call(&mut self.f, Routine::DynSet, &[R2.into(), R3.into()])?;
+        self.f.jump(done);
+        self.f.bind(delete);
+        self.f.load(Double, R2, R10, words);
+        self.m.call(&mut self.f, Routine::DynDelete, &[R2.into()])?;
+        self.f.bind(done);
+        Ok(())
     }
 
-    fn copys(&mut self, _word: Instr, _pc: usize) -> Result<(), Refused> {
-        Err(self.refused("a copy to scratch memory", "not translated yet"))
+    fn scmp(&mut self, word: Instr, pc: usize) -> Result<(), Refused> {
+        self.get(R2, word.r1());
+        self.get(R3, word.r2());
+        self.m.call(&mut self.f, Routine::Compare, &[R2.into(), R3.into()])?;
+        self.check(pc);
+        self.f.store(Double, R10, self.left, R0);
+        self.f.store(Double, R10, self.right, 0);
+        Ok(())
     }
+
+    fn allocs(&mut self, word: Instr, pc: usize) -> Result<(), Refused> {
+        self.get(R2, word.r1());
+        self.m.call(&mut self.f, Routine::Alloca, &[R2.into(), 8.into()])?;
+        self.check(pc);
+        self.put(word.rd(), R0);
+        Ok(())
+    }
+
+    fn copys(&mut self, word: Instr, pc: usize) -> Result<(), Refused> {
+        self.get(R2, word.r1());
+        self.get(R3, word.rd());
+        self.get(R4, word.r2());
+        self.m.call(&mut self.f, Routine::Copy, &[R2.into(), R3.into(), R4.into()])?;
+        self.check(pc);
+        Ok(())
+    }
+
+    /// An argument of a subroutine.
+    fn argument(&mut self, to: Reg, index: i16) {
+        self.f.load(Double, to, R9, field::TUPLE + index * 24);
+    }
+
+    fn call(&mut self, word: Instr, pc: usize) -> Result<(), Refused> {
+        let number = word.wide();
+        let Some((least, text)) = subroutine(number) else {
+            let name = subr::name(number).unwrap_or("a subroutine");
+            let why = "the host's programs do not have this subroutine";
+            return Err(self.refused(&format!("{name}()"), why));
+        };
+        if least > 0 {
+            let few = self.fault(FaultKind::IllOp, pc);
+            self.f.mov(R2, 0);
+            self.f.load(Double, R1, R9, field::DEPTH);
+            self.f.branch(If::Lt, R1, least, few);
+        }
+        match (number, text) {
+            (_, Some(text)) => self.m.call(&mut self.f, Routine::Text(text), &[])?,
+            (subr::HTONS | subr::NTOHS, _) => self.swap(16),
+            (subr::HTONL | subr::NTOHL, _) => self.swap(32),
+            (subr::HTONLL | subr::NTOHLL, _) => self.swap(64),
+            (subr::RAND, _) => self.rand(),
+            (subr::SPECULATION, _) => {
+                self.m.call(&mut self.f, Routine::Spec(Spec::Acquire), &[])?;
+            }
+            (subr::ALLOCA, _) => {
+                self.argument(R2, 0);
+                self.m.call(&mut self.f, Routine::Alloca, &[R2.into(), 8.into()])?;
+            }
+            (subr::COPYINSTR, _) => {
+                let all = self.f.label();
+                self.argument(R2, 0);
+                self.f.mov(R3, -1);
+                self.f.load(Double, R1, R9, field::DEPTH);
+                self.f.branch(If::Lt, R1, 2, all);
+                self.argument(R3, 1);
+                self.f.bind(all);
+                self.m.call(&mut self.f, Routine::CopyUserString, &[R2.into(), R3.into()])?;
+            }
+            (subr::COPYIN, _) => {
+                let fresh = self.f.slot();
+                self.argument(R2, 1);
+                self.m.call(&mut self.f, Routine::Alloca, &[R2.into(), 8.into()])?;
+                self.check(pc);
+                self.f.store(Double, R10, fresh, R0);
+                self.argument(R2, 0);
+                self.argument(R4, 1);
+                self.f.mov(R3, R0);
+                self.copy(Routine::CopyUser)?;
+                self.check(pc);
+                self.f.load(Double, R0, R10, fresh);
+            }
+            (subr::COPYINTO, _) => {
+                self.argument(R2, 0);
+                self.argument(R3, 2);
+                self.argument(R4, 1);
+                self.copy(Routine::CopyUser)?;
+            }
+            _ => {
+                self.argument(R2, 0);
+                self.argument(R3, 1);
+                self.argument(R4, 2);
+                self.copy(Routine::Copy)?;
+            }
+        }
+        self.check(pc);
+        self.put(word.rd(), R0);
+        Ok(())
+    }
+
+    fn copy(&mut self, routine: Routine) -> Result<(), Refused> {
+        self.m.call(&mut self.f, routine, &[R2.into(), R3.into(), R4.into()])
+    }
+
+    fn swap(&mut self, bits: i32) {
+        self.argument(R0, 0);
+        self.f.swap(R0, bits);
+    }
+
+    /// `rand()`: the generator of the interpreting engine, with a state of each slot's own.
+    fn rand(&mut self) {
+        let seeded = self.f.label();
+        self.f.load(Double, R1, R9, field::RANDOM);
+        self.f.branch(If::Ne, R1, 0, seeded);
+        self.f.load(Double, R1, R9, field::NOW);
+        self.f.alu(Alu::Or, R1, 1);
+        self.f.bind(seeded);
+        for (op, by) in [(Alu::Lsh, 13), (Alu::Rsh, 7), (Alu::Lsh, 17)] {
+            self.f.mov(R2, R1);
+            self.f.alu(op, R2, by);
+            self.f.alu(Alu::Xor, R1, R2);
+        }
+        self.f.store(Double, R9, field::RANDOM, R1);
+        self.f.mov(R0, 0x2545_f491_4f6c_dd1d_i64);
+        self.f.alu(Alu::Mul, R0, R1);
+    }
+}
+
+/// How many arguments a subroutine takes at least, and the routine if it is one on texts; `None`
+/// if it cannot be translated.
+const fn subroutine(number: u16) -> Option<(i64, Option<Text>)> {
+    Some(match number {
+        subr::STRLEN => (1, Some(Text::Strlen)),
+        subr::STRJOIN => (2, Some(Text::Strjoin)),
+        subr::STRCHR => (2, Some(Text::Strchr)),
+        subr::STRRCHR => (2, Some(Text::Strrchr)),
+        subr::STRSTR => (2, Some(Text::Strstr)),
+        subr::STRTOK => (2, Some(Text::Strtok)),
+        subr::INDEX => (2, Some(Text::Index)),
+        subr::RINDEX => (2, Some(Text::Rindex)),
+        subr::SUBSTR => (2, Some(Text::Substr)),
+        subr::TOUPPER => (1, Some(Text::Upper)),
+        subr::TOLOWER => (1, Some(Text::Lower)),
+        subr::LLTOSTR => (1, Some(Text::Lltostr)),
+        subr::STRTOLL => (1, Some(Text::Strtoll)),
+        subr::BASENAME => (1, Some(Text::Basename)),
+        subr::DIRNAME => (1, Some(Text::Dirname)),
+        subr::RAND | subr::SPECULATION => (0, None),
+        subr::COPYIN => (2, None),
+        subr::COPYINTO | subr::BCOPY => (3, None),
+        subr::COPYINSTR
+        | subr::ALLOCA
+        | subr::HTONS
+        | subr::HTONL
+        | subr::HTONLL
+        | subr::NTOHS
+        | subr::NTOHL
+        | subr::NTOHLL => (1, None),
+        _ => return None,
+    })
 }
 
 /// R1 shifted by the low six bits of R2.

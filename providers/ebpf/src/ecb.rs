@@ -17,7 +17,10 @@ use crate::{
     difo,
     error::Refused,
     module::{Module, private},
-    routine::{Routine, ring},
+    routine::{
+        Routine, ring,
+        spec::{self, Spec},
+    },
     world::{EXECNAME_ROOM, field},
 };
 
@@ -68,6 +71,9 @@ impl Clause<'_> {
             self.step(step, action + 1)?;
         }
         if code.size > 0 {
+            if code.steps.iter().any(|(_, step)| matches!(step, Step::Speculate(_))) {
+                self.keep_aside(code.size);
+            }
             self.publish(code.size)?;
         }
         self.f.bind(self.end);
@@ -185,6 +191,19 @@ impl Clause<'_> {
                 self.exit();
             }
             Step::Aggregate(agg) => self.aggregate(agg, action)?,
+            Step::Speculate(difo) => {
+                self.eval(*difo, action)?;
+                self.f.branch(If::Eq, R0, 0, self.end);
+                self.f.mov(R6, R0);
+                self.m.call(&mut self.f, Routine::Spec(Spec::Begin), &[R6.into()])?;
+                self.f.branch(If::Eq, R0, 0, self.end);
+                self.f.store(Double, R9, field::SPECULATION, R6);
+            }
+            Step::EndSpeculation { difo, commit } => {
+                self.eval(*difo, action)?;
+                let routine = if *commit { Spec::Commit } else { Spec::Discard };
+                self.m.call(&mut self.f, Routine::Spec(routine), &[R0.into()])?;
+            }
             other => return Err(refused_step(other)),
         }
         Ok(())
@@ -237,6 +256,22 @@ impl Clause<'_> {
             self.f.mov(R1, 3);
             self.f.atomic32(crate::asm::Atomic::CompareExchange, R6, 128, R1);
         }
+    }
+
+    /// Puts the record into the speculation's buffer, if there is one, and ends the clause.
+    fn keep_aside(&mut self, size: u32) {
+        let plain = self.f.label();
+        self.f.load(Double, R1, R9, field::SPECULATION);
+        self.f.branch(If::Eq, R1, 0, plain);
+        self.record(R1, 0);
+        self.f.load(Double, R2, R9, field::EPID);
+        self.f.mov(R3, i64::from(size) << 32);
+        self.f.alu(Alu::Or, R2, R3);
+        self.f.store(Double, R1, 0, R2);
+        self.f.load(Double, R2, R9, field::NOW);
+        self.f.store(Double, R1, 8, R2);
+        spec::keep(&mut self.f, self.m, size, self.end);
+        self.f.bind(plain);
     }
 
     /// Copies the record to the ring and publishes it.

@@ -12,21 +12,17 @@
 //! Three maps of one element: the arena, which the consumer and the VM monitors map as well; the
 //! slots' private memory (scratch, clause-locals, the record under construction); and constants.
 
-#[expect(dead_code, reason = "some words wait for what is translated next")]
 mod asm;
 mod btf;
 mod difo;
 mod ecb;
 mod error;
-#[expect(dead_code, reason = "some words wait for what is translated next")]
 mod module;
 mod program;
-#[expect(dead_code, reason = "some words wait for what is translated next")]
 mod routine;
 mod session;
 pub mod site;
 pub mod sys;
-#[expect(dead_code, reason = "some words wait for what is translated next")]
 mod world;
 
 pub use error::{Error, MAX_ARENA, Refused};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    asm::{Alu, Double, FnId, Function, If, Map, R0, R1, R8, R9, R10, Reg, Src},
+    asm::{Alu, Double, FnId, Function, If, Map, R0, R1, R8, R9, Reg, Src},
     error::Refused,
     routine::Routine,
     world::{DifoKey, Made, Run, World, field},
@@ -126,11 +126,4 @@ pub(crate) fn fail(f: &mut Function, kind: dif::env::FaultKind, value: impl Into
     f.store(Double, R9, field::FAULT_VALUE, value);
     f.store(Double, R9, field::FAULT, i64::from(kind as u32) + 1);
     f.answer(0);
-}
-
-/// Keeps a register in the frame.
-pub(crate) fn keep(f: &mut Function, reg: Reg) -> i16 {
-    let slot = f.slot();
-    f.store(Double, R10, slot, reg);
-    slot
 }

@@ -18,7 +18,7 @@ use host::arena::header::DropKind;
 
 use crate::{
     asm::{
-        Alu, Atomic, Byte, Double, Function, Helper, If, Label, Map, R0, R1, R2, R3, R6, R7, R8,
+        Alu, Atomic, Double, Function, Helper, If, Label, Map, R0, R1, R2, R3, R6, R7, R8,
         R9, R10, Word,
     },
     difo, ecb,
@@ -129,7 +129,7 @@ pub(crate) fn translate(
     m.errors = errors.zip(error_entry).map(|(fired, entry)| {
         (entry, fired.ecbs.iter().map(|(ecb, epid)| (*ecb, epid.0)).collect())
     });
-    let main = Main { m: &mut m, f: Function::new("fire", 1), out: Vec::new() };
+    let main = Main { m: &mut m, f: Function::new("fire", 1) };
     let f = main.make(site, &groups, table, entries.first().copied().unwrap_or(0))?;
     m.fill(crate::asm::FnId(0), f);
     Ok(Translated { functions: m.functions, data: data.bytes })
@@ -228,8 +228,6 @@ fn needs(world: &World, ecbs: &[u32], errors: &[u32]) -> Needs {
 struct Main<'a> {
     m: &'a mut Module,
     f: Function,
-    /// Jumps to the end, that is: where the fire is over.
-    out: Vec<Label>,
 }
 
 impl Main<'_> {
@@ -288,7 +286,7 @@ impl Main<'_> {
         f.jump(gone);
         f.bind(enter);
         f.store(Double, R9, field::NUMBER, R7);
-        f.mov(R1, i64::from(host::arena::header::STARTING.to_le_bytes()[0]));
+        f.mov(R1, host::arena::header::STARTING.cast_signed());
         f.atomic(Atomic::Exchange, R8, SLOT_IN_FIRE, R1);
         f.helper(Helper::KtimeGetNs);
         f.store(Double, R8, SLOT_IN_FIRE, R0);
@@ -501,6 +499,5 @@ impl Main<'_> {
         }
         f.alu(alu, R1, R0);
         f.mov(R0, R1);
-        let _ = (Byte, &self.out);
     }
 }

@@ -65,13 +65,10 @@ pub(crate) mod field {
     pub(crate) const THREAD: i16 = 160;
     /// `errno`.
     pub(crate) const ERRNO: i16 = 168;
-    /// Frames of the kernel's stack; behind it the user's.
+    /// Frames of the kernel's stack.
     pub(crate) const FRAMES: i16 = 176;
-    pub(crate) const USER_FRAMES: i16 = 184;
     /// 1 if EXECNAME is filled.
     pub(crate) const HAS_EXECNAME: i16 = 192;
-    /// 1 if the head and place of the ring are known.
-    pub(crate) const READY: i16 = 200;
     /// Words for a routine's own use.
     pub(crate) const SPARE: [i16; 4] = [208, 216, 224, 232];
     /// `arg0` … `arg9`.
@@ -84,8 +81,6 @@ pub(crate) mod field {
     pub(crate) const TUPLE: i16 = 448;
     /// Program counters of the kernel's stack.
     pub(crate) const STACK: i16 = 1024;
-    /// Program counters of the user's stack.
-    pub(crate) const USER_STACK: i16 = 2048;
     /// The first byte of what has no fixed size.
     pub(crate) const END: u32 = 3072;
 }
@@ -119,6 +114,8 @@ pub(crate) struct Private {
     pub(crate) key: Run,
     /// A by-reference value on its way.
     pub(crate) value: Run,
+    /// Another string beside it.
+    pub(crate) other: Run,
     /// The record that is being made.
     pub(crate) record: Run,
     /// Clause-locals.
@@ -231,11 +228,8 @@ fn private(layout: &Layout, loaded: &Loaded) -> Private {
         Step::Aggregate(agg) => agg.key.iter().map(step_size).collect(),
         other => vec![step_size(other)],
     });
-    let value = values.chain(parts).max().unwrap_or(0).max(layout.config().strsize);
+    let value = values.chain(parts).max().unwrap_or(0).max(layout.config().strsize + 1);
     let record = loaded.ecbs.iter().map(|ecb| ecb.size).max().unwrap_or(0).max(64);
-    let spec = u32::try_from(layout.config().specsize).unwrap_or(u32::MAX);
-    let speculates = steps().any(|step| matches!(step, Step::Speculate(_)));
-    let record = if speculates { record.max(spec.min(64 << 10)) } else { record };
     let mut at = field::END;
     let mut take = |len: u32| {
         // Room for a few bytes more than is used, so that whole words can be read and written.
@@ -243,10 +237,14 @@ fn private(layout: &Layout, loaded: &Loaded) -> Private {
         at = (at + len + 16).next_multiple_of(8);
         run
     };
-    let (key, value, record) = (take(key), take(value), take(record));
+    let (key, value, other) = (take(key), take(value), take(layout.config().strsize + 1));
+    let record = take(record);
     let locals = take(u32::try_from(layout.locals).unwrap_or(u32::MAX));
     let scratch = take(u32::try_from(SCRATCH).unwrap_or(u32::MAX));
-    Private { key, value, record, locals, scratch, size: at.next_multiple_of(64) }
+    // The verifier adds the highest place of a copy to its greatest length: as much room again
+    // lies behind scratch, which nobody uses.
+    let size = (scratch.at + 2 * scratch.len + value.len + 64).next_multiple_of(64);
+    Private { key, value, other, record, locals, scratch, size }
 }
 
 /// The most words a key of an aggregation takes: its shape, then its elements.

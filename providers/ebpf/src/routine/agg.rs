@@ -20,7 +20,7 @@ const ODD: i64 = 0x9e37_79b9_7f4a_7c15_u64.cast_signed();
 
 /// R7 becomes the hash of the R6 words in the key buffer; R6 is at most the buffer's words.
 /// Spoils R0 to R5.
-fn emit_hash(f: &mut Function, m: &Module) {
+pub(super) fn emit_hash(f: &mut Function, m: &Module) {
     let (again, end) = (f.label(), f.label());
     private(f, R3, m.world.private.key.at);
     f.mov(R7, 0);
@@ -43,16 +43,6 @@ fn emit_hash(f: &mut Function, m: &Module) {
     f.mov(R2, R7);
     f.alu(Alu::Rsh, R2, 29);
     f.alu(Alu::Xor, R7, R2);
-}
-
-/// `(words)`: see [`Routine::Hash`].
-pub(super) fn hash(m: &Module) -> Function {
-    let mut f = Function::new("hash", 2);
-    m.enter(&mut f);
-    f.mov(R6, R2);
-    emit_hash(&mut f, m);
-    f.answer(R7);
-    f
 }
 
 /// `(offset from the slot's start, words)`: see [`Routine::KeyEqual`].

@@ -139,7 +139,7 @@ fn resolve_fire(f: &mut Function, m: &Module, bad: Label) {
 }
 
 /// The largest value that may be read into private memory at once, and the last place for it.
-fn value_bounds(m: &Module) -> (i64, i64) {
+pub(super) fn value_bounds(m: &Module) -> (i64, i64) {
     let p = &m.world.private;
     let most = i64::from(p.value.len);
     (most, i64::from(p.size) - most - 16)
@@ -224,10 +224,16 @@ pub(super) fn read_bytes(m: &mut Module) -> Result<Function, Refused> {
     Ok(f)
 }
 
-/// R6 becomes the offset of the key's next word in private memory, if `words` more fit behind it.
-fn next_key_word(f: &mut Function, m: &Module, words: i64, full: Label) {
+/// R6 becomes the offset of the key's next word in private memory, if a word and the bytes in
+/// `size` fit behind it. Spoils R5.
+fn room_in_key(f: &mut Function, m: &Module, size: Reg, full: Label) {
+    f.mov(R5, size);
+    f.alu(Alu::Add, R5, 7 + 8);
+    f.alu(Alu::Rsh, R5, 3);
     f.load(Double, R6, R9, field::KEY_LEN);
-    f.branch(If::Gt, R6, i64::from(m.world.key_words()) - words, full);
+    f.branch(If::Gt, R6, m.world.key_words(), full);
+    f.alu(Alu::Add, R5, R6);
+    f.branch(If::Gt, R5, m.world.key_words(), full);
     f.alu(Alu::Lsh, R6, 3);
     f.alu(Alu::Add, R6, m.world.private.key.at);
 }
@@ -272,24 +278,25 @@ pub(super) fn key_string(m: &mut Module) -> Result<Function, Refused> {
     f.mov(R4, R3);
     f.branch(If::Gt, R4, most, full);
     // In the worst case the string takes all of its size.
-    f.mov(R5, R4);
-    f.alu(Alu::Add, R5, 7 + 8);
-    f.alu(Alu::Rsh, R5, 3);
-    f.load(Double, R6, R9, field::KEY_LEN);
-    f.branch(If::Gt, R6, m.world.key_words(), full);
-    f.alu(Alu::Add, R5, R6);
-    f.branch(If::Gt, R5, m.world.key_words(), full);
-    f.alu(Alu::Lsh, R6, 3);
-    f.alu(Alu::Add, R6, m.world.private.key.at);
+    room_in_key(&mut f, m, R4, full);
     f.mov(R3, R6);
     f.alu(Alu::Add, R3, 8);
     f.call(read);
     f.load(Double, R1, R9, field::FAULT);
-    f.branch(If::Ne, R1, 0, full);
+    let fault = f.label();
+    f.branch(If::Ne, R1, 0, fault);
     end_element(&mut f, most);
-    f.bind(full);
+    f.bind(fault);
     f.answer(0);
+    f.bind(full);
+    too_long(&mut f);
     Ok(f)
+}
+
+/// The key does not fit: it becomes one that nothing has.
+fn too_long(f: &mut Function) {
+    f.store(Double, R9, field::KEY_LEN, 1 << 30);
+    f.answer(0);
 }
 
 /// `(address, size)`: see [`Routine::KeyBytes`].
@@ -302,8 +309,8 @@ pub(super) fn key_bytes(m: &mut Module, user: bool) -> Result<Function, Refused>
     m.enter(&mut f);
     f.mov(R7, R3);
     f.branch(If::Gt, R7, most, full);
-    next_key_word(&mut f, m, 1 + (most + 7) / 8, full);
-    let bad = f.label();
+    room_in_key(&mut f, m, R7, full);
+    let (bad, fault) = (f.label(), f.label());
     if user {
         let address = f.slot();
         f.store(Double, R10, address, R2);
@@ -326,18 +333,20 @@ pub(super) fn key_bytes(m: &mut Module, user: bool) -> Result<Function, Refused>
         f.mov(R4, R7);
         f.call(read);
         f.load(Double, R1, R9, field::FAULT);
-        f.branch(If::Ne, R1, 0, full);
+        f.branch(If::Ne, R1, 0, fault);
         f.bind(bad);
     }
     f.mov(R0, R7);
     end_element(&mut f, most);
-    f.bind(full);
+    f.bind(fault);
     f.answer(0);
+    f.bind(full);
+    too_long(&mut f);
     Ok(f)
 }
 
 /// Jumps to `bad` if an address is the tracer's: no process has it. Spoils R0.
-fn unless_user(f: &mut Function, address: Reg, bad: Label) {
+pub(super) fn unless_user(f: &mut Function, address: Reg, bad: Label) {
     let machine = f.label();
     unless_tracer(f, address, machine);
     f.jump(bad);

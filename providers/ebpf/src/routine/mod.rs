@@ -8,12 +8,18 @@
 //! to a pointer, which is also what the kernel's verifier wants to see. Loops have a constant
 //! bound, counted in a register.
 
+use dif::env::Scope;
+
 use crate::{asm::Function, error::Refused, module::Module};
 
 mod agg;
+pub(crate) mod dynamic;
 mod fault;
 pub(crate) mod memory;
 pub(crate) mod ring;
+mod scratch;
+pub(crate) mod spec;
+pub(crate) mod text;
 
 /// A routine, by name; in brackets its arguments behind the slot's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,8 +51,40 @@ pub(crate) enum Routine {
     Execname,
     /// `()`: counts the fault and tells the consumer.
     Fault,
-    /// `(words)`: the hash of the key in the key buffer.
-    Hash,
+    /// `(words)`: where the value of the dynamic variable with the key in the key buffer lies in
+    /// the arena; 0 if it has none.
+    DynGet,
+    /// `(words, bytes)`: stores so many bytes of the value buffer under the key.
+    DynSet,
+    /// `(words)`: deletes what is under the key.
+    DynDelete,
+    /// Parts of those.
+    DynKeyEqual,
+    DynSearch,
+    DynRevive,
+    DynAllocate,
+    DynTake,
+    DynFree,
+    DynDrop,
+    /// `(variable)`: makes the key of a global associative array's element from the tuple stack;
+    /// its words.
+    KeyTuple,
+    /// The same for a thread-local array.
+    KeyThreadTuple,
+    /// `(size, alignment)`: takes scratch; its address.
+    Alloca,
+    /// `(from, to, size)`: copies bytes to scratch.
+    Copy,
+    /// `(from, to, size)`: copies bytes of the process to scratch.
+    CopyUser,
+    /// `(from, size)`: copies a string of the process to fresh scratch; its address.
+    CopyUserString,
+    /// `(a, b)`: compares two strings: -1, 0 or 1.
+    Compare,
+    /// A subroutine of D on strings or numbers, its arguments on the tuple stack.
+    Text(text::Text),
+    /// `(id)`, speculations: see `spec`.
+    Spec(spec::Spec),
 }
 
 impl Routine {
@@ -56,7 +94,6 @@ impl Routine {
             Self::Reserve => Ok(ring::reserve(m)),
             Self::AggFind => agg::find(m),
             Self::KeyEqual => Ok(agg::key_equal(m)),
-            Self::Hash => Ok(agg::hash(m)),
             Self::Resolve => Ok(memory::resolve(m)),
             Self::ReadString => memory::read_string(m),
             Self::ReadBytes => memory::read_bytes(m),
@@ -67,6 +104,25 @@ impl Routine {
             Self::Store => memory::store(m),
             Self::Execname => memory::execname(m),
             Self::Fault => fault::fault(m),
+            Self::DynGet => dynamic::get(m),
+            Self::DynSet => dynamic::set(m),
+            Self::DynDelete => dynamic::delete(m),
+            Self::DynKeyEqual => Ok(dynamic::key_equal(m)),
+            Self::DynSearch => dynamic::search(m),
+            Self::DynRevive => Ok(dynamic::revive(m)),
+            Self::DynAllocate => dynamic::allocate(m),
+            Self::DynTake => Ok(dynamic::take(m)),
+            Self::DynFree => Ok(dynamic::free(m)),
+            Self::DynDrop => Ok(dynamic::drop_one(m)),
+            Self::KeyTuple => dynamic::key_tuple(m, Scope::Global),
+            Self::KeyThreadTuple => dynamic::key_tuple(m, Scope::Thread),
+            Self::Alloca => Ok(scratch::alloca(m)),
+            Self::Copy => scratch::copy(m, false),
+            Self::CopyUser => scratch::copy(m, true),
+            Self::CopyUserString => Ok(scratch::copy_user_string(m)),
+            Self::Compare => text::compare(m),
+            Self::Text(text) => text.make(m),
+            Self::Spec(spec) => spec.make(m),
         }
     }
 }
