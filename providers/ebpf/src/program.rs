@@ -18,8 +18,8 @@ use host::arena::header::DropKind;
 
 use crate::{
     asm::{
-        Alu, Atomic, Double, Function, Helper, If, Label, Map, R0, R1, R2, R3, R6, R7, R8,
-        R9, R10, Word,
+        Alu, Atomic, Double, Function, Helper, If, Label, Map, R0, R1, R2, R3, R6, R7, R8, R9, R10,
+        Word,
     },
     difo, ecb,
     error::Refused,

@@ -3,9 +3,7 @@
 use dif::env::FaultKind;
 
 use crate::{
-    asm::{
-        Alu, Byte, Double, Function, Helper, If, R0, R1, R2, R3, R4, R6, R7, R8, R9, R10, Reg,
-    },
+    asm::{Alu, Byte, Double, Function, Helper, If, R0, R1, R2, R3, R4, R6, R7, R8, R9, R10, Reg},
     error::Refused,
     module::{Module, fail, private},
     routine::{Routine, memory},

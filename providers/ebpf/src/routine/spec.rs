@@ -4,8 +4,8 @@ use host::arena::header::DropKind;
 
 use crate::{
     asm::{
-        Alu, Atomic, Double, Function, Helper, If, Label, Map, R0, R1, R2, R3, R6, R7, R8, R9,
-        R10, Word,
+        Alu, Atomic, Double, Function, Helper, If, Label, Map, R0, R1, R2, R3, R6, R7, R8, R9, R10,
+        Word,
     },
     error::Refused,
     module::{Module, private},
@@ -228,12 +228,7 @@ fn end(m: &mut Module, commit: bool) -> Result<Function, Refused> {
 }
 
 /// Hands out every record of the buffer at R7 in the slot at R8.
-fn hand_out(
-    f: &mut Function,
-    m: &mut Module,
-    slots: (i16, i16),
-    size: i64,
-) -> Result<(), Refused> {
+fn hand_out(f: &mut Function, m: &mut Module, slots: (i16, i16), size: i64) -> Result<(), Refused> {
     let (at, records) = slots;
     let (again, end) = (f.label(), f.label());
     let last = size - 16;

@@ -8,7 +8,9 @@
 use dif::env::FaultKind;
 
 use crate::{
-    asm::{Alu, Byte, Double, Function, If, Label, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, Reg},
+    asm::{
+        Alu, Byte, Double, Function, If, Label, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, Reg,
+    },
     error::Refused,
     module::{Module, fail, private},
     routine::Routine,
@@ -104,12 +106,7 @@ fn check(f: &mut Function) {
 }
 
 /// R0 becomes the length of a string argument, which is read into a buffer.
-fn read_argument(
-    f: &mut Function,
-    m: &mut Module,
-    index: i16,
-    buffer: i64,
-) -> Result<(), Refused> {
+fn read_argument(f: &mut Function, m: &mut Module, index: i16, buffer: i64) -> Result<(), Refused> {
     m.call(f, Routine::Text(Text::Fetch), &[i64::from(index).into(), buffer.into()])?;
     check(f);
     Ok(())
@@ -743,16 +740,8 @@ fn strtoll(m: &mut Module) -> Result<Function, Refused> {
     let mut f = Function::new("strtoll", 1);
     let strsize = m.world.strsize();
     let negative = f.slot();
-    let (blanks, no_blank, next, sign, unsigned, digits, again, end) = (
-        f.label(),
-        f.label(),
-        f.label(),
-        f.label(),
-        f.label(),
-        f.label(),
-        f.label(),
-        f.label(),
-    );
+    let (blanks, no_blank, next, sign, unsigned, digits, again, end) =
+        (f.label(), f.label(), f.label(), f.label(), f.label(), f.label(), f.label(), f.label());
     m.enter(&mut f);
     base(&mut f);
     read_argument(&mut f, m, 0, value_at(m))?;

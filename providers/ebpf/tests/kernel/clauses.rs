@@ -142,7 +142,19 @@ fn speculations() {
         BEGIN /arg0 == 2/ { commit(self->id); self->id = 0; }
         BEGIN /arg0 == 3/ { discard(self->id); self->id = 0; }
         BEGIN { speculate(0); trace(1); }";
-    both(script, &[[1, 10, 0], [0, 11, 0], [2, 12, 0], [1, 13, 0], [3, 14, 0], [1, 1, 0], [1, 2, 0], [1, 3, 0]]);
+    both(
+        script,
+        &[
+            [1, 10, 0],
+            [0, 11, 0],
+            [2, 12, 0],
+            [1, 13, 0],
+            [3, 14, 0],
+            [1, 1, 0],
+            [1, 2, 0],
+            [1, 3, 0],
+        ],
+    );
 }
 
 /// A full ring drops, counts, and goes on.
@@ -152,7 +164,11 @@ fn a_full_ring_drops() {
         return;
     }
     let program = compile("BEGIN { trace(arg0); trace(execname); }");
-    for policy in [host::arena::config::BufPolicy::Switch, host::arena::config::BufPolicy::Fill, host::arena::config::BufPolicy::Ring] {
+    for policy in [
+        host::arena::config::BufPolicy::Switch,
+        host::arena::config::BufPolicy::Fill,
+        host::arena::config::BufPolicy::Ring,
+    ] {
         let rig = Rig::with(&program, &|config| {
             config.bufsize = 4096;
             config.bufpolicy = policy;
@@ -167,7 +183,9 @@ fn a_full_ring_drops() {
 /// `exit()` ends the session at once, with its status.
 #[test]
 fn exit_ends() {
-    let Some(traces) = both("BEGIN { trace(1); exit(arg0 + 2); } BEGIN { trace(2); }", SOME) else { return };
+    let Some(traces) = both("BEGIN { trace(1); exit(arg0 + 2); } BEGIN { trace(2); }", SOME) else {
+        return;
+    };
     assert_eq!(traces.records.len(), 1);
 }
 

@@ -180,7 +180,8 @@ pub(crate) fn without_bpf() -> bool {
 
 /// ECBs of the probe that fires, and of `dtrace:::ERROR`.
 fn split(program: &Program) -> (Vec<(u32, Epid)>, Vec<(u32, Epid)>) {
-    let all = (0..).zip(&program.ecbs).map(|(at, ecb)| (ecb.probe.name == "ERROR", (at, Epid(at + 1))));
+    let all =
+        (0..).zip(&program.ecbs).map(|(at, ecb)| (ecb.probe.name == "ERROR", (at, Epid(at + 1))));
     let (errors, plain): (Vec<_>, Vec<_>) = all.partition(|(error, _)| *error);
     let strip = |list: Vec<(bool, (u32, Epid))>| list.into_iter().map(|(_, it)| it).collect();
     (strip(plain), strip(errors))
@@ -214,7 +215,10 @@ impl Rig {
         let mut cpu = CpuSet::new();
         cpu.set(0).unwrap();
         sched_setaffinity(Pid::from_raw(0), &cpu).unwrap();
-        let cpus = u32::try_from(nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_CONF).unwrap().unwrap()).unwrap();
+        let cpus = u32::try_from(
+            nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_CONF).unwrap().unwrap(),
+        )
+        .unwrap();
         let mut config = ArenaConfig {
             nslots: cpus + 1,
             bufsize: 64 << 10,
@@ -248,14 +252,12 @@ impl Rig {
         let of_errors = fired(["dtrace", "", "", "ERROR"], &errors, 3);
         let of_errors = (!errors.is_empty()).then_some(of_errors);
         let session = Session::open(&kernel, &host, program, of_errors)?;
-        let site =
-            Site { kind: Kind::RawTracepoint, select: Select::One(fired(NAMES, &ecbs, ID)) };
+        let site = Site { kind: Kind::RawTracepoint, select: Select::One(fired(NAMES, &ecbs, ID)) };
         let loaded = session.program(&site)?;
 
         let plain = Engine::new(1, "host");
-        let id = plain
-            .open_mapped(shadow.map_again().unwrap(), MachineId(0), SlotId(1), 1)
-            .unwrap();
+        let id =
+            plain.open_mapped(shadow.map_again().unwrap(), MachineId(0), SlotId(1), 1).unwrap();
         plain.load_program(id, program).unwrap();
         let probe = |probe, id| move |&(ecb, epid): &(u32, Epid)| Enabling { probe, ecb, epid, id };
         let enablings: Vec<Enabling> = ecbs
@@ -266,7 +268,15 @@ impl Rig {
         plain.enable(id, &enablings, &Names).unwrap();
         let mut name = std::fs::read("/proc/thread-self/comm").unwrap();
         name.pop();
-        Ok(Self { kernel, session, program: loaded, plain, shadow: Arc::new(shadow), name, _turn: turn })
+        Ok(Self {
+            kernel,
+            session,
+            program: loaded,
+            plain,
+            shadow: Arc::new(shadow),
+            name,
+            _turn: turn,
+        })
     }
 
     /// Fires in both engines.
