@@ -99,6 +99,9 @@ pub(crate) struct Text {
 }
 
 impl Text {
+    /// The empty string, anywhere.
+    const EMPTY: Self = Self { addr: 0, local: 0, len: 0 };
+
     /// Fetches the string at `addr`; one in machine memory is copied to scratch first.
     pub(crate) fn fetch<E: Env + ?Sized>(env: &mut E, addr: u64) -> Result<Self, Fault> {
         let limit = env.strsize();
@@ -118,7 +121,8 @@ impl Text {
     }
 }
 
-/// Compares two strings of at most `limit` bytes, as `strncmp` does.
+/// Compares two strings of at most `strsize` bytes, as `strncmp` does. NULL, what an unset string
+/// variable holds, compares as the empty string, as in classic DTrace.
 pub(crate) fn compare<E: Env + ?Sized>(
     env: &mut E,
     a: u64,
@@ -138,6 +142,7 @@ fn compare_texts<E: Env + ?Sized>(
     a: u64,
     b: u64,
 ) -> Result<core::cmp::Ordering, Fault> {
-    let (a, b) = (Text::fetch(env, a)?, Text::fetch(env, b)?);
+    let a = if a == 0 { Text::EMPTY } else { Text::fetch(env, a)? };
+    let b = if b == 0 { Text::EMPTY } else { Text::fetch(env, b)? };
     Ok(a.bytes(env)?.cmp(b.bytes(env)?))
 }

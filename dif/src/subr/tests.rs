@@ -78,7 +78,7 @@ fn strlen_measures() {
     assert_eq!(run(&mut env, subr::STRLEN, &[0]).unwrap_err().kind, FaultKind::BadAddr);
 }
 
-/// `strjoin` joins, and gives 0 for what has no room.
+/// `strjoin` joins; what has no room is a fault.
 #[test]
 fn strjoin_joins() {
     let mut env = Mock::new();
@@ -90,7 +90,7 @@ fn strjoin_joins() {
     let joined = run(&mut env, subr::STRJOIN, &[a, b]).unwrap();
     assert_eq!(env.text(joined), "foo/bar");
     env.strsize = 7;
-    assert_eq!(run(&mut env, subr::STRJOIN, &[a, b]), Ok(0));
+    assert_eq!(run(&mut env, subr::STRJOIN, &[a, b]).unwrap_err().kind, FaultKind::NoScratch);
     let long = env.constant(&"y".repeat(300));
     env.strsize = 700;
     let joined = run(&mut env, subr::STRJOIN, &[long, long]).unwrap();

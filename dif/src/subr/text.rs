@@ -2,7 +2,7 @@
 
 use super::{arg, new_substring, scratch_back, size};
 use crate::{
-    env::{Env, Fault, TupleElement},
+    env::{Env, Fault, FaultKind, TupleElement},
     string::{self, Space, Text},
 };
 
@@ -14,21 +14,27 @@ pub(super) fn strlen<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fa
     string::length(env, arg(args, 0)?, limit).map(size)
 }
 
-/// `strjoin(a, b)`: both, in scratch; 0 if that has more than `strsize`.
+/// `strjoin(a, b)`: both, in scratch; what does not fit into `strsize` is a fault, as in classic
+/// DTrace.
 pub(super) fn strjoin<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
     let (a, b) = (arg(args, 0)?, arg(args, 1)?);
     let limit = env.strsize();
     let mark = env.scratch_mark();
     let to = env.alloca(size(limit), 1)?;
     let first = string::copy(env, Space::Kernel, a, to, limit)?;
+    let refused = Fault::at(FaultKind::NoScratch, size(limit));
+    if first == limit {
+        return Err(refused);
+    }
     let second = string::copy(env, Space::Kernel, b, string::offset(to, first), limit - first)?;
     let len = first + second;
-    if len < limit {
-        env.store(string::offset(to, len), &[0])?;
+    if len == limit {
+        return Err(refused);
     }
+    env.store(string::offset(to, len), &[0])?;
     // Keeps what the string needs and gives back the rest.
     env.scratch_release(mark);
-    if len < limit { env.alloca(size(len + 1), 1) } else { Ok(0) }
+    env.alloca(size(len + 1), 1)
 }
 
 /// The address of what `find` finds in the string, or 0.
@@ -47,20 +53,22 @@ const fn char(value: u64) -> u8 {
     value.to_le_bytes()[0]
 }
 
-/// `strchr(s, c)`: where `c` first is; the end of the string for NUL.
+/// `strchr(s, c)`: where `c` first is; the end of the string for NUL, if that is within
+/// `strsize`.
 pub(super) fn strchr<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
-    let wanted = char(arg(args, 1)?);
+    let (wanted, limit) = (char(arg(args, 1)?), env.strsize());
     locate(env, arg(args, 0)?, |bytes| match wanted {
-        0 => Some(bytes.len()),
+        0 => Some(bytes.len()).filter(|end| *end < limit),
         _ => bytes.iter().position(|byte| *byte == wanted),
     })
 }
 
-/// `strrchr(s, c)`: where `c` last is; the end of the string for NUL.
+/// `strrchr(s, c)`: where `c` last is; the end of the string for NUL, if that is within
+/// `strsize`.
 pub(super) fn strrchr<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
-    let wanted = char(arg(args, 1)?);
+    let (wanted, limit) = (char(arg(args, 1)?), env.strsize());
     locate(env, arg(args, 0)?, |bytes| match wanted {
-        0 => Some(bytes.len()),
+        0 => Some(bytes.len()).filter(|end| *end < limit),
         _ => bytes.iter().rposition(|byte| *byte == wanted),
     })
 }
@@ -135,15 +143,17 @@ pub(super) fn rindex<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fa
     })
 }
 
-/// Which part of `len` bytes `substr(s, index, length)` is. Negative subscripts count from the
-/// end; a negative length leaves that many bytes out at the end (Perl's rules, as in DTrace).
-fn substr_range(len: usize, index: i64, wanted: Option<i64>) -> (usize, usize) {
-    let total = i64::try_from(len).unwrap_or(i64::MAX);
+/// Which part of `len` bytes `substr(s, index, length)` is; without a length, `limit` stands for it.
+/// Negative subscripts count from the end; a negative length leaves that many bytes out at the end
+/// (Perl's rules, as in DTrace).
+fn substr_range(len: usize, index: i64, wanted: Option<i64>, limit: usize) -> (usize, usize) {
+    let long = |len| i64::try_from(len).unwrap_or(i64::MAX);
+    let total = long(len);
     let mut start = index;
-    let mut count = wanted.unwrap_or(total);
+    let mut count = wanted.unwrap_or(long(limit));
     if index < 0 {
         start = index + total;
-        if start < 0 && count > 0 {
+        if start < 0 && count > 0 && start + count > 0 {
             // The part before the string counts as taken.
             count += start;
             start = 0;
@@ -164,7 +174,7 @@ pub(super) fn substr<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fa
     let wanted = args.get(2).map(|len| len.value.cast_signed());
     let limit = env.strsize();
     let len = string::length(env, addr, limit)?;
-    let (start, count) = substr_range(len, index, wanted);
+    let (start, count) = substr_range(len, index, wanted, limit);
     new_substring(env, string::offset(addr, start), count)
 }
 
@@ -244,7 +254,7 @@ mod tests {
     #[test]
     fn substr_takes_the_part_perl_would() {
         let part = |index, len| {
-            let (start, count) = substr_range(6, index, len);
+            let (start, count) = substr_range(6, index, len, 256);
             (start, count)
         };
         assert_eq!(part(0, None), (0, 6));
@@ -255,6 +265,9 @@ mod tests {
         assert_eq!(part(-2, Some(1)), (4, 1));
         assert_eq!(part(1, Some(-2)), (1, 3));
         assert_eq!(part(-8, Some(4)), (0, 2));
+        assert_eq!(part(-8, Some(2)), (6, 0));
+        assert_eq!(part(-8, None), (0, 6));
+        assert_eq!(part(-300, None), (6, 0));
         assert_eq!(part(6, Some(1)), (6, 0));
         assert_eq!(part(0, Some(-7)), (0, 0));
         assert_eq!(part(i64::MIN, Some(i64::MIN)), (6, 0));

@@ -34,7 +34,7 @@ use crate::{
     context::FireContext,
     ecb::RECORD_HEADER,
     ids::Epid,
-    num::{cut, join, low16, low32, u64_of, us},
+    num::{cut, join, low16, low32, u32_of, u64_of, us},
 };
 
 /// The epid of [`ErrorRecord`]s; the consumer gives it to no ECB.
@@ -126,7 +126,7 @@ impl Probe<'_> {
             epid: Epid(0),
             error: None,
         };
-        let mut ecb = Ecb { env, out, reaction, speculation: 0 };
+        let mut ecb = Ecb { env, out, reaction, speculation: 0, before: 0 };
         for (number, epid) in &group.ecbs {
             if !view.may_fire() {
                 break;
@@ -159,6 +159,8 @@ struct Ecb<'e, C> {
     reaction: &'e mut Reaction,
     /// Where the record goes; 0: to the principal buffer.
     speculation: u64,
+    /// A fault's action lies so many before its aggregation: it is an element of the key.
+    before: u32,
 }
 
 /// Whether the ECB goes on.
@@ -197,7 +199,7 @@ impl<'e, C: FireContext> Ecb<'e, C> {
             let (epid, error) = (*epid, Some(&args));
             let env = FireEnv { core, view, program, group: errors, ctx, state, now, epid, error };
             let (out, reaction) = (&mut *self.out, &mut *self.reaction);
-            if (Ecb { env, out, reaction, speculation: 0 }).run(code).is_err() {
+            if (Ecb { env, out, reaction, speculation: 0, before: 0 }).run(code).is_err() {
                 view.slot.count(DropKind::DoubleError);
             }
         }
@@ -215,7 +217,10 @@ impl<'e, C: FireContext> Ecb<'e, C> {
             match self.step(step) {
                 Ok(Flow::Next) => {}
                 Ok(Flow::Skip) => return Ok(()),
-                Err(fault) => return Err(self.error(action + 1, fault)),
+                Err(fault) => {
+                    let before = core::mem::take(&mut self.before);
+                    return Err(self.error(action + 1 - before, fault));
+                }
             }
         }
         if code.size > 0 {
@@ -402,11 +407,13 @@ impl<'e, C: FireContext> Ecb<'e, C> {
             Err(difo) => low32(self.eval(difo)?),
         };
         self.out.key.start(&[]);
-        for part in &agg.key {
-            self.key_part(part)?;
+        let weights = u32::from(agg.weight.is_some());
+        for (place, part) in (0..).zip(&agg.key) {
+            let left = u32_of(agg.key.len()) - place;
+            self.key_part(part).inspect_err(|_| self.before = left + weights)?;
         }
         let weight = match agg.weight {
-            Some(difo) => self.eval(difo)?,
+            Some(difo) => self.eval(difo).inspect_err(|_| self.before = 1)?,
             None => 1,
         };
         let value = match agg.value {
