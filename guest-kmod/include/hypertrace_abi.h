@@ -110,6 +110,8 @@ enum ht_level {
 enum ht_features {
 	/* Descriptors of levels above task are used. */
 	HT_FEATURES_LEVELS = 1,
+	/* Destructive actions are permitted. */
+	HT_FEATURES_DESTRUCTIVE = 2,
 };
 
 /* What the host says in its reply to HELLO. */
@@ -209,6 +211,10 @@ enum ht_action {
 	HT_ACTION_RAISE = 2,
 	/* Panic. */
 	HT_ACTION_PANIC = 3,
+	/* Stop in the kernel's debugger, if it has one that listens. */
+	HT_ACTION_BREAKPOINT = 4,
+	/* Spin for the nanoseconds in `arg`. */
+	HT_ACTION_CHILL = 5,
 };
 
 /* Head of a descriptor. */

@@ -132,7 +132,8 @@ void ht_fire(const struct ht_event *event)
 	barrier();
 	page = cpu->page[level];
 	length = fill((void *)page->body, event, READ_ONCE(probe->context), READ_ONCE(probe->frames));
-	ht_ring(page, HT_CALL_FIRE, length, ++cpu->sequence);
+	if (ht_ring(page, HT_CALL_FIRE, length, ++cpu->sequence) == HT_STATUS_OK && ht_destructive)
+		ht_act((void *)page->body);
 	barrier();
 	WRITE_ONCE(cpu->busy[level], 0);
 	preempt_enable_notrace();

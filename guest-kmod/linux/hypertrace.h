@@ -11,6 +11,7 @@
  *   fire.c        a fire: fills the descriptor of this CPU and level, rings
  *   stack.c       kernel stacks
  *   nested.c      guests of this guest
+ *   act.c         what a fire's answer asks for (destructive actions)
  *   trap.c        breakpoints that are not there any more
  *   fbt.c tracepoint.c syscall.c proc.c io.c profile.c   the providers
  *
@@ -171,6 +172,12 @@ void ht_nested_module_gone(struct module *mod);
 /* main.c ---------------------------------------------------------------------------------- */
 
 extern bool ht_destructive;
+
+/* act.c ----------------------------------------------------------------------------------- */
+
+void ht_act_init(void);
+void ht_act_exit(void);
+void ht_act(const struct ht_fire_reply *reply);
 
 /* trap.c ---------------------------------------------------------------------------------- */
 

@@ -99,6 +99,7 @@ static int __init hypertrace_init(void)
 	error = ht_profile_init();
 	if (error)
 		goto pages;
+	ht_act_init();
 	error = ht_trap_init();
 	if (error)
 		goto profile;
@@ -135,6 +136,7 @@ static void __exit hypertrace_exit(void)
 	ht_trap_exit();
 	ht_profile_exit();
 	tracepoint_synchronize_unregister();
+	ht_act_exit();
 	ht_pages_free();
 }
 

@@ -72,7 +72,7 @@ static int hello(u32 *max_probes)
 	body->os = HT_OS_LINUX;
 	body->paging = native_read_cr4() & X86_CR4_LA57 ? 5 : 4;
 	body->ncpu = num_possible_cpus();
-	body->features = HT_FEATURES_LEVELS;
+	body->features = HT_FEATURES_LEVELS | (ht_destructive ? HT_FEATURES_DESTRUCTIVE : 0);
 	body->kernel_base = ht_text_base;
 	fill_boot_id(body->boot_id);
 	strscpy(body->hostname, utsname()->nodename, sizeof(body->hostname));

@@ -53,6 +53,22 @@ pub trait FireContext {
         let _ = buf;
         Err(Fault::at(FaultKind::BadAddr, addr))
     }
+    /// Fills `frames` with the current process's program counters, from the innermost, and returns
+    /// how many; none on machines that do not walk user stacks.
+    fn user_stack(&self, frames: &mut [u64]) -> usize {
+        let _ = frames;
+        0
+    }
+    /// Writes memory of the current process, all or nothing where its first page decides: only
+    /// pages that the process itself could write to, and only on machines whose owner permits it.
+    /// Machines that cannot be written to have none.
+    ///
+    /// # Errors
+    /// As [`FireContext::read_kernel`].
+    fn write_user(&self, addr: u64, bytes: &[u8]) -> Result<(), Fault> {
+        let _ = bytes;
+        Err(Fault::at(FaultKind::BadAddr, addr))
+    }
     /// Writes `function+0xoffset` (or the bare address in hexadecimal) of a kernel address into
     /// `out` and returns how many bytes that took; for `immstack()`.
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize;

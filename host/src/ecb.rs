@@ -275,7 +275,7 @@ fn sized(
             ret.filter(|ty| !ty.is_by_ref() && ty.size == 8).ok_or(wrong)?;
             16
         }
-        act::SPECULATE | act::COMMIT | act::DISCARD | act::RAISE => {
+        act::SPECULATE | act::COMMIT | act::DISCARD | act::RAISE | act::CHILL => {
             ret.filter(|ty| !ty.is_by_ref()).ok_or(wrong)?;
             0
         }

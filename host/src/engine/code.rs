@@ -170,6 +170,8 @@ pub struct EcbCode {
     pub size: u32,
     /// What fires must carry for it.
     pub demand: Demand,
+    /// It would change the machine.
+    pub destructive: bool,
 }
 
 impl EcbCode {
@@ -241,7 +243,7 @@ impl Binder<'_> {
     fn ecb(&self, desc: &EcbDesc) -> Result<EcbCode, LoadError> {
         let wrong = |error| LoadError::Ecb { ecb: self.ecb, error };
         let layout = EcbLayout::of(self.program, self.ecb, self.config).map_err(wrong)?;
-        self.check_destructive(desc)?;
+        let destructive = self.check_destructive(desc)?;
         let mut steps = Vec::new();
         for record in &layout.records {
             if let Some(step) = self.step(desc, record) {
@@ -253,10 +255,12 @@ impl Binder<'_> {
         }
         steps.sort_by_key(|(action, _)| *action);
         let predicate = desc.predicate.map(|index| index.0);
-        Ok(EcbCode { predicate, steps, size: layout.size, demand: self.demand(desc) })
+        let demand = self.demand(desc);
+        Ok(EcbCode { predicate, steps, size: layout.size, demand, destructive })
     }
 
-    fn check_destructive(&self, desc: &EcbDesc) -> Result<(), LoadError> {
+    /// Whether the ECB would change the machine; an error if the session must not.
+    fn check_destructive(&self, desc: &EcbDesc) -> Result<bool, LoadError> {
         let difo = |index: u32| self.verified.difos.get(us(index));
         let subroutine = self.difos_of(desc).any(|i| difo(i).is_some_and(|d| d.is_destructive()));
         // The consumer carries out system() and freopen(), and asks for itself.
@@ -267,7 +271,7 @@ impl Binder<'_> {
         if (subroutine || action) && !self.config.destructive {
             return Err(LoadError::Destructive { ecb: self.ecb });
         }
-        Ok(())
+        Ok(subroutine || action)
     }
 
     fn difos_of<'d>(&self, desc: &'d EcbDesc) -> impl Iterator<Item = u32> + use<'d> {
@@ -291,7 +295,7 @@ impl Binder<'_> {
                 Step::EndSpeculation { difo: difo?, commit: kind == act::COMMIT }
             }
             act::USYM | act::UMOD | act::UADDR => Step::User { difo: difo?, at },
-            kind @ (act::STOP | act::RAISE | act::PANIC | act::BREAKPOINT) => {
+            kind @ (act::STOP | act::RAISE | act::PANIC | act::BREAKPOINT | act::CHILL) => {
                 Step::React { kind, difo }
             }
             _ => self.value(difo?, at, size, record.is_string),

@@ -57,6 +57,7 @@ pub(crate) fn of_builtin(id: u16) -> Demand {
         var::PID | var::TID | var::PPID | var::UID | var::GID | var::JID => Carry::IDS,
         var::EXECNAME => Carry::EXECNAME,
         var::VTIMESTAMP => Carry::VTIMESTAMP,
+        var::UCALLER | var::USTACKDEPTH => Carry::UREGS,
         var::CALLER => return Demand::stack(2),
         var::STACKDEPTH => return Demand::stack(ALL_FRAMES),
         _ => Carry::empty(),
@@ -79,6 +80,7 @@ pub(crate) fn of_action(action: &Action, config: &ArenaConfig) -> Demand {
         act::STACK | act::IMMSTACK if action.arg == 0 => Demand::stack(config.stackframes),
         act::STACK | act::IMMSTACK => Demand::stack(low32(action.arg)),
         act::USYM | act::UMOD | act::UADDR => Demand { carry: Carry::IDS, frames: 0 },
+        act::USTACK | act::JSTACK => Demand { carry: Carry::IDS | Carry::UREGS, frames: 0 },
         _ => Demand::default(),
     }
 }

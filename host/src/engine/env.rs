@@ -572,8 +572,10 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
         outcome
     }
 
-    fn subroutine(&mut self, number: u16, _args: &[TupleElement]) -> Result<u64, Fault> {
+    fn subroutine(&mut self, number: u16, args: &[TupleElement]) -> Result<u64, Fault> {
         match number {
+            subr::COPYOUT => self.copyout(args, false),
+            subr::COPYOUTSTR => self.copyout(args, true),
             subr::RAND => Ok(self.random()),
             subr::SPECULATION => Ok(self.view.specs.acquire(self.view.slot)),
             _ => Err(illegal(number)),
@@ -581,7 +583,68 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
     }
 }
 
+/// Bytes that `copyout()` copies at once.
+const COPY: usize = 256;
+
+/// More frames than this `ustackdepth` does not count.
+const USER_FRAMES: usize = 256;
+
+/// Memory is there by pages.
+const PAGE: usize = 4096;
+
 impl<C: FireContext> FireEnv<'_, C> {
+    /// `copyout(from, to, size)`; of a string up to its NUL and no more than `size`, as
+    /// `copyoutstr(s, to, max)`. Where a page cannot be written the copy ends with a fault.
+    #[cold]
+    fn copyout(&mut self, args: &[TupleElement], is_string: bool) -> Result<u64, Fault> {
+        let [from, to, size] = args else { return Err(illegal(subr::COPYOUT)) };
+        let size = us64(size.value);
+        if size > super::state::SCRATCH {
+            return Err(Fault::at(FaultKind::NoScratch, u64_of(size)));
+        }
+        let mut done = 0;
+        while done < size {
+            let mut block = [0; COPY];
+            let at = from.value.wrapping_add(u64_of(done));
+            // No further than the page: what a string has behind its end may not be there.
+            let page = PAGE - us64(at % u64_of(PAGE));
+            let len = page.min(size - done).min(COPY);
+            let block = block.get_mut(..len).unwrap_or_default();
+            let nul = if is_string { self.string_block(at, block)? } else { None };
+            if !is_string {
+                self.read(at, block)?;
+            }
+            let len = nul.map_or(len, |nul| nul + 1);
+            let bytes = block.get(..len).unwrap_or_default();
+            self.ctx.write_user(to.value.wrapping_add(u64_of(done)), bytes)?;
+            if nul.is_some() {
+                break;
+            }
+            done += len;
+        }
+        Ok(0)
+    }
+
+    /// Reads a part of a string; where its NUL is, if that is in it.
+    fn string_block(&mut self, at: u64, block: &mut [u8]) -> Result<Option<usize>, Fault> {
+        if let Some(text) = self.tracer_prefix(at, block.len()) {
+            for (to, byte) in block.iter_mut().zip(text) {
+                *to = *byte;
+            }
+        } else {
+            self.read(at, block)?;
+        }
+        Ok(string::find_nul(block))
+    }
+
+    /// The process's program counters, and how many; those behind the last are 0.
+    #[cold]
+    fn user_stack(&self) -> ([u64; USER_FRAMES], usize) {
+        let mut frames = [0; USER_FRAMES];
+        let count = self.ctx.user_stack(&mut frames);
+        (frames, count)
+    }
+
     /// Built-ins that scripts use less often than those of [`Env::builtin`].
     fn rare_builtin(&mut self, id: u16) -> Result<u64, Fault> {
         Ok(match id {
@@ -591,6 +654,8 @@ impl<C: FireContext> FireEnv<'_, C> {
             var::ERRNO => i64::from(self.ctx.errno()).cast_unsigned(),
             var::VTIMESTAMP => self.ctx.vtimestamp(),
             var::CALLER => self.ctx.kernel_stack().frame(1),
+            var::UCALLER => self.user_stack().0[1],
+            var::USTACKDEPTH => u64_of(self.user_stack().1),
             var::STACKDEPTH => u64_of(self.ctx.kernel_stack().len()),
             var::ZONENAME | var::JAILNAME => fire_addr(part::ZONENAME, 0),
             var::IPL | var::JID => 0,

@@ -10,7 +10,7 @@
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use dif::{
-    env::{Env, Fault},
+    env::{Env, Fault, FaultKind},
     interp::{self, DifFault},
     number::act,
     string,
@@ -365,13 +365,16 @@ impl<'e, C: FireContext> Ecb<'e, C> {
             Some(difo) => self.eval(difo)?,
             None => 0,
         };
-        *self.reaction = match kind {
+        let reaction = match kind {
             act::STOP => Reaction::Stop,
             act::RAISE => Reaction::Raise(low32(value).cast_signed()),
             act::BREAKPOINT => Reaction::Breakpoint,
             act::PANIC => Reaction::Panic,
+            act::CHILL if self.env.state.may_chill(self.env.now, value) => Reaction::Chill(value),
+            act::CHILL => return Err(unlocated(Fault { kind: FaultKind::IllOp, value: 0 })),
             _ => return Ok(()),
         };
+        *self.reaction = self.reaction.then(reaction);
         Ok(())
     }
 

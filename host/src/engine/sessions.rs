@@ -72,6 +72,15 @@ pub enum EngineError {
         /// The probe.
         probe: u32,
     },
+    /// A clause would change the machine, and its owner does not permit that.
+    #[error(
+        "clause {ecb} is destructive (stop, raise, copyout, chill, breakpoint, panic), which this \
+         machine does not permit; a guest does when its module is loaded with destructive=1"
+    )]
+    NotPermitted {
+        /// The ECB.
+        ecb: u32,
+    },
     /// Nothing was loaded yet.
     #[error("no program was loaded")]
     NoProgram,
@@ -84,6 +93,10 @@ pub const MAX_PROBE: u32 = 1 << 22;
 pub trait ProbeNames {
     /// Provider, module, function, name; `None` if there is no such probe.
     fn names(&self, probe: ProbeId) -> Option<[&str; 4]>;
+    /// Whether whoever owns the machine lets scripts change it; asked for clauses that would.
+    fn permits_destructive(&self) -> bool {
+        true
+    }
 }
 
 /// Probes without names: `probeprov` and its like are empty.
@@ -316,8 +329,11 @@ impl<K: Clock> Engine<K> {
         let program = open.program.clone().ok_or(EngineError::NoProgram)?;
         let mut groups: BTreeMap<ProbeId, Group> = BTreeMap::new();
         for (at, it) in enablings.iter().enumerate() {
-            if us(it.ecb) >= program.ecbs.len() {
+            let Some(code) = program.ecbs.get(us(it.ecb)) else {
                 return Err(EngineError::NoEcb { at, ecb: it.ecb });
+            };
+            if code.destructive && !names.permits_destructive() {
+                return Err(EngineError::NotPermitted { ecb: it.ecb });
             }
             if it.probe.0 > MAX_PROBE {
                 return Err(EngineError::NoProbe { at, probe: it.probe.0 });
@@ -440,10 +456,7 @@ impl<K: Clock> Engine<K> {
         let table = unsafe { &*table };
         let mut reaction = Reaction::Nothing;
         for entry in table.of(probe) {
-            let wants = entry.fire(&mut guard, ctx, &self.clock);
-            if wants != Reaction::Nothing {
-                reaction = wants;
-            }
+            reaction = reaction.then(entry.fire(&mut guard, ctx, &self.clock));
         }
         reaction
     }

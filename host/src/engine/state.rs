@@ -42,7 +42,32 @@ pub enum Reaction {
     Breakpoint,
     /// Panic the machine.
     Panic,
+    /// Spin for that many nanoseconds.
+    Chill(u64),
 }
+
+impl Reaction {
+    /// What one fire asks for when it asked for this and then for `next`: times to spin add up,
+    /// anything else is more than spinning, a panic more than all, and of two others the later
+    /// counts.
+    #[must_use]
+    pub const fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Chill(a), Self::Chill(b)) => Self::Chill(a.saturating_add(b)),
+            (Self::Panic, _) | (_, Self::Nothing) => self,
+            (Self::Nothing | Self::Chill(_), next) => next,
+            (_, Self::Chill(_)) => self,
+            (_, next) => next,
+        }
+    }
+}
+
+/// How long a slot may have been made to spin in [`CHILL_INTERVAL`], in nanoseconds, as in classic
+/// DTrace.
+const MOST_CHILL: u64 = 500_000_000;
+
+/// See [`MOST_CHILL`].
+const CHILL_INTERVAL: u64 = 1_000_000_000;
 
 /// Where a variable of the script is, resolved once.
 #[derive(Clone, Copy, Debug)]
@@ -203,6 +228,8 @@ pub(crate) struct EnvState {
     pub(crate) value: Box<[u8]>,
     pub(crate) strtok: u64,
     pub(crate) random: u64,
+    /// When the interval began in which `chill()` was used last, and how much of it.
+    pub(crate) chill: (u64, u64),
 }
 
 /// Room for `execname` with its NUL.
@@ -244,6 +271,7 @@ impl<'m> SlotState<'m> {
                 value: bytes(us(MAX_STRSIZE)),
                 strtok: 0,
                 random: seed | 1,
+                chill: (0, 0),
             },
             out: OutState {
                 record: bytes(us(MAX_RECORD)),
@@ -257,6 +285,19 @@ impl<'m> SlotState<'m> {
 }
 
 impl EnvState {
+    /// Whether the slot may spin for that long now; if so it counts.
+    #[cold]
+    pub(crate) fn may_chill(&mut self, now: u64, time: u64) -> bool {
+        let (since, spent) = self.chill;
+        let (since, spent) =
+            if now.saturating_sub(since) > CHILL_INTERVAL { (now, 0) } else { (since, spent) };
+        let Some(spent) = spent.checked_add(time).filter(|spent| *spent <= MOST_CHILL) else {
+            return false;
+        };
+        self.chill = (since, spent);
+        true
+    }
+
     /// Clause-locals, scratch and the state of `strtok()` begin anew with each firing.
     #[inline]
     pub(crate) fn begin(&mut self) {

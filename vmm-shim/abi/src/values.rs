@@ -93,6 +93,8 @@ abi_flags! {
     pub struct Features: u64 {
         /// Descriptors of levels above task are used.
         LEVELS = 1,
+        /// Destructive actions are permitted.
+        DESTRUCTIVE = 2,
     }
 }
 
@@ -210,6 +212,10 @@ abi_enum! {
         Raise = 2,
         /// Panic.
         Panic = 3,
+        /// Stop in the kernel's debugger, if it has one that listens.
+        Breakpoint = 4,
+        /// Spin for the nanoseconds in `arg`.
+        Chill = 5,
     }
 }
 

@@ -78,6 +78,13 @@ impl<'a> GuestFire<'a> {
         self.page.field(head_place(offset_of!(Header, cr3)))
     }
 
+    /// The page tables of the current process.
+    #[inline]
+    fn user_cr3(&self) -> u64 {
+        let user = self.get(offset_of!(Fire, user_cr3));
+        if user == 0 { self.cr3() } else { user }
+    }
+
     /// The guest's memory under these page tables.
     #[inline]
     fn space(&self, cr3: u64) -> AddressSpace<'a, GuestRam, Direct, &'a GuestCache> {
@@ -180,9 +187,40 @@ impl FireContext for GuestFire<'_> {
         self.space(self.cr3()).read(Gva(addr), buf).map_err(fault)
     }
     fn read_user(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        let user = self.get(offset_of!(Fire, user_cr3));
-        let cr3 = if user == 0 { self.cr3() } else { user };
-        self.space(cr3).as_user().read(Gva(addr), buf).map_err(fault)
+        self.space(self.user_cr3()).as_user().read(Gva(addr), buf).map_err(fault)
+    }
+    /// By frame pointers: what code compiled without them called does not show.
+    fn user_stack(&self, frames: &mut [u64]) -> usize {
+        let ip = self.get(offset_of!(Fire, user_ip));
+        let (Some(first), true) = (frames.first_mut(), ip != 0) else { return 0 };
+        *first = ip;
+        let space = self.space(self.user_cr3()).as_user();
+        let mut fp = self.get(offset_of!(Fire, user_fp));
+        let mut count = 1;
+        for frame in frames.iter_mut().skip(1) {
+            let mut pair = [[0; 8]; 2];
+            if !fp.is_multiple_of(8) || space.read(Gva(fp), pair.as_flattened_mut()).is_err() {
+                break;
+            }
+            let [next, back] = pair.map(u64::from_le_bytes);
+            if back == 0 {
+                break;
+            }
+            *frame = back;
+            count += 1;
+            // Stacks grow down, so callers' frames lie higher; anything else is no frame.
+            if next <= fp {
+                break;
+            }
+            fp = next;
+        }
+        count
+    }
+    fn write_user(&self, addr: u64, bytes: &[u8]) -> Result<(), Fault> {
+        if !self.machine.destructive {
+            return Err(Fault::at(FaultKind::UPriv, addr));
+        }
+        self.space(self.user_cr3()).as_user().write(Gva(addr), bytes).map_err(fault)
     }
     fn read_nested(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         let inner = self.inner.get_or_init(|| self.copy_inner()).as_ref();

@@ -13,7 +13,7 @@
 //! All of this is behind one lock that is never taken on the firing path.
 
 use host::control::{MachineInfo, Reply};
-use hypercall::{Hello, Status, TypeFormat, text};
+use hypercall::{Features, Hello, Status, TypeFormat, text};
 
 use crate::name::VmName;
 use crate::plan::{Planner, ProbeSet};
@@ -70,7 +70,8 @@ impl Guest {
             ncpu: hello.ncpu,
             kernel_base: hello.kernel_base,
             ready: false,
-            destructive: false,
+            destructive: Features::from_bits_truncate(hello.features)
+                .contains(Features::DESTRUCTIVE),
         };
         self.tell(Reply::MachineUp(self.info.clone()));
     }

@@ -78,7 +78,8 @@ impl Session {
     pub(crate) fn enable(&mut self, fd: OwnedFd, count: u32) -> Result<(), SessionError> {
         let enablings = read_enablings(fd, count)?;
         let guest = self.shim.guest();
-        Ok(self.shim.engine().enable(self.id, &enablings, &guest.probes)?)
+        let names = Names { probes: &guest.probes, destructive: guest.info.destructive };
+        Ok(self.shim.engine().enable(self.id, &enablings, &names)?)
     }
 }
 
@@ -88,9 +89,19 @@ impl Drop for Session {
     }
 }
 
-impl ProbeNames for ProbeTable {
+/// What the engine asks about the guest when probes are enabled.
+struct Names<'a> {
+    probes: &'a ProbeTable,
+    destructive: bool,
+}
+
+impl ProbeNames for Names<'_> {
     fn names(&self, probe: ProbeId) -> Option<[&str; 4]> {
-        self.get(probe.0).map(|entry| [entry.provider, entry.module, entry.function, entry.name])
+        let entry = self.probes.get(probe.0)?;
+        Some([entry.provider, entry.module, entry.function, entry.name])
+    }
+    fn permits_destructive(&self) -> bool {
+        self.destructive
     }
 }
 

@@ -21,10 +21,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwapOption, Cache};
 use host::control::ShimStats;
-use host::engine::Engine;
+use host::engine::{Engine, Reaction};
 use host::ids::{LocalSlot, ProbeId};
 use hypercall::{
-    Call, Command, DOORBELL_OFFSET, Descriptor, FIRE_WORD, Fire, FireReply, Header, Hello,
+    Action, Call, Command, DOORBELL_OFFSET, Descriptor, FIRE_WORD, Fire, FireReply, Header, Hello,
     HelloReply, MAX_PROBES, Place, Poll, PollFlags, PollReply, Request, Status, check_fire, place,
 };
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -70,6 +70,8 @@ pub(crate) struct Machine {
     pub(crate) paging: GuestPaging,
     /// Its functions.
     pub(crate) symbols: Arc<SymbolTable>,
+    /// It permits destructive actions.
+    pub(crate) destructive: bool,
 }
 
 type Current = Arc<ArcSwapOption<Machine>>;
@@ -228,9 +230,12 @@ impl Shim {
         };
         translations.begin_fire();
         let context = GuestFire::new(page, head, (memory, machine), (translations, nested), room);
-        // No destructive action is carried out: HELLO's answer says that none is wanted.
-        let _ = self.engine.fire(*slot, ProbeId(head.probe), &context);
-        conclude_fire(page);
+        let permitted = machine.destructive;
+        match self.engine.fire(*slot, ProbeId(head.probe), &context) {
+            reaction if reaction != Reaction::Nothing && permitted => ask_for(page, reaction),
+            // Enabling refuses destructive clauses where none is permitted.
+            _ => conclude_fire(page),
+        }
     }
 
     /// A FIRE that is not answered with OK: not at all, if the shim is turned off.
@@ -343,7 +348,8 @@ impl Shim {
             // Zero is what a guest has that was never told a cookie.
             let cookie = self.random.hash_one(guest.life) | 1;
             let symbols = Arc::default();
-            let machine = Machine { life: guest.life, cookie, paging, symbols };
+            let destructive = guest.info.destructive;
+            let machine = Machine { life: guest.life, cookie, paging, symbols, destructive };
             self.current.store(Some(Arc::new(machine)));
             self.tell_cookie(cookie);
             cookie
@@ -386,6 +392,7 @@ impl Shim {
             cookie: machine.cookie,
             paging: machine.paging,
             symbols: Arc::new(table),
+            destructive: machine.destructive,
         })));
         Ok(())
     }
@@ -524,6 +531,22 @@ fn fire_probe(page: Page<'_>) -> u32 {
 #[inline(always)]
 fn conclude_fire(page: Page<'_>) {
     page.set(REPLY, 0);
+    page.set(STATUS, FIRE_DONE);
+}
+
+/// Answers a FIRE: the guest shall do something. The status goes last.
+#[cold]
+fn ask_for(page: Page<'_>, reaction: Reaction) {
+    let (action, arg) = match reaction {
+        Reaction::Stop => (Action::Stop, 0),
+        Reaction::Raise(signal) => (Action::Raise, u64::from(signal.cast_unsigned())),
+        Reaction::Breakpoint => (Action::Breakpoint, 0),
+        Reaction::Panic => (Action::Panic, 0),
+        Reaction::Chill(time) => (Action::Chill, time),
+        _ => (Action::None, 0),
+    };
+    page.set(REPLY, u64::from(action.raw()));
+    page.set(REPLY + 1, arg);
     page.set(STATUS, FIRE_DONE);
 }
 
