@@ -133,12 +133,25 @@ static void send_kernel_types(void)
 		pr_info("hypertrace: this kernel has no BTF: arguments have no types\n");
 }
 
+/* Reads all of a file that gives a page at a time, as those of sysfs do. */
+static bool read_whole(struct file *file, void *bytes, size_t size)
+{
+	loff_t at = 0;
+
+	while (at < size) {
+		ssize_t n = kernel_read(file, bytes + at, size - at, &at);
+
+		if (n <= 0)
+			return false;
+	}
+	return true;
+}
+
 /* A module's types are read where the kernel shows them to user space. */
 static void send_module_types(struct module *mod)
 {
 	char path[32 + MODULE_NAME_LEN];
 	struct file *file;
-	loff_t at = 0;
 	size_t size;
 	void *bytes;
 
@@ -148,7 +161,7 @@ static void send_module_types(struct module *mod)
 		return;
 	size = i_size_read(file_inode(file));
 	bytes = size && size <= HT_MAX_TYPES_BYTES ? vmalloc(size) : NULL;
-	if (bytes && kernel_read(file, bytes, size, &at) == size) {
+	if (bytes && read_whole(file, bytes, size)) {
 		send_types(mod->name, bytes, size, 0);
 		ht_nested_module_types(mod, bytes, size);
 	}

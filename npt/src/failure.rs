@@ -64,6 +64,8 @@ pub enum Reason {
     Wraps,
     /// The write spans more pages than can be done as a whole.
     TooLong,
+    /// The page was another after every try to read it.
+    Unsettled,
 }
 
 /// A failed access, with all a user needs to see where.
@@ -128,6 +130,7 @@ impl fmt::Display for Reason {
             Self::TooWide => f.write_str("wider than the tables translate"),
             Self::OutsideMemory => f.write_str("outside memory"),
             Self::Wraps => f.write_str("range wraps"),
+            Self::Unsettled => f.write_str("the page moved each time it was read"),
             Self::TooLong => f.write_str("too long to be written as a whole"),
         }
     }

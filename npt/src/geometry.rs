@@ -222,6 +222,27 @@ impl Format for Long5 {
     const INVERTED: u64 = x86::NO_EXECUTE;
 }
 
+/// AMD's processors reserve bit 8 of the entries above the page-directory pointers', where Intel's
+/// ignore it. Nested tables in these formats are AMD's. Whose processor a guest has, nobody tells
+/// us, so its own tables are read as Intel's would be: no guest that runs on AMD's has the bit set.
+const AMD_GLOBAL: u64 = PageTableFlags::GLOBAL.bits();
+const NPT4: Level = Level::table(4, 39, 9, x86::LARGE | AMD_GLOBAL);
+const NPT5: Level = Level::table(5, 48, 9, x86::LARGE | AMD_GLOBAL);
+
+/// Nested tables of a host with 4-level paging.
+pub(crate) enum Npt4 {}
+impl Format for Npt4 {
+    const LEVELS: &'static [Level] = &[NPT4, LONG3, LONG2, LONG1];
+    const INVERTED: u64 = x86::NO_EXECUTE;
+}
+
+/// Nested tables of a host with 5-level paging.
+pub(crate) enum Npt5 {}
+impl Format for Npt5 {
+    const LEVELS: &'static [Level] = &[NPT5, NPT4, LONG3, LONG2, LONG1];
+    const INVERTED: u64 = x86::NO_EXECUTE;
+}
+
 /// PAE paging. Bits 62:52 are reserved, not ignored; the four top entries carry no permissions
 /// and have reserved bits of their own (63, 8:5, 2:1).
 pub(crate) enum Pae {}
@@ -324,4 +345,4 @@ const fn sound<F: Format>() -> bool {
     levels[i].number == 1 && levels[i].shift == 12 && levels[i].page.is_some()
 }
 const _: () = assert!(sound::<Long4>() && sound::<Long5>() && sound::<Pae>() && sound::<Bits32>());
-const _: () = assert!(sound::<Ept4>() && sound::<Ept5>());
+const _: () = assert!(sound::<Ept4>() && sound::<Ept5>() && sound::<Npt4>() && sound::<Npt5>());

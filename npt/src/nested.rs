@@ -56,14 +56,18 @@ pub struct NestedPage {
 /// A second dimension.
 pub trait SecondDimension {
     /// Translates one guest physical address, showing `trail` every qword that decided it. `None`
-    /// if it cannot be reached; [`SecondDimension::resolve`] says why.
+    /// if it cannot be reached; [`SecondDimension::resolve`] says why. An implementation for which
+    /// to tell the reason costs more than to have none does this with less.
+    #[inline(always)]
     fn find<M: PhysMemory + ?Sized, T: Trail>(
         &self,
         memory: &M,
         gpa: Gpa,
         wanted: Wanted,
         trail: &mut T,
-    ) -> Option<NestedPage>;
+    ) -> Option<NestedPage> {
+        self.resolve(memory, gpa, wanted, trail).ok()
+    }
 
     /// [`SecondDimension::find`] for reading one word of a guest's table: most of what a
     /// two-dimensional walk does, so an implementation may do it with less.
@@ -100,17 +104,6 @@ pub trait SecondDimension {
 pub struct Direct;
 
 impl SecondDimension for Direct {
-    #[inline(always)]
-    fn find<M: PhysMemory + ?Sized, T: Trail>(
-        &self,
-        memory: &M,
-        gpa: Gpa,
-        wanted: Wanted,
-        trail: &mut T,
-    ) -> Option<NestedPage> {
-        self.resolve(memory, gpa, wanted, trail).ok()
-    }
-
     #[inline(always)]
     fn resolve<M: PhysMemory + ?Sized, T: Trail>(
         &self,
@@ -187,17 +180,6 @@ impl<'a> Slots<'a> {
 }
 
 impl SecondDimension for Slots<'_> {
-    #[inline]
-    fn find<M: PhysMemory + ?Sized, T: Trail>(
-        &self,
-        memory: &M,
-        gpa: Gpa,
-        wanted: Wanted,
-        trail: &mut T,
-    ) -> Option<NestedPage> {
-        self.resolve(memory, gpa, wanted, trail).ok()
-    }
-
     #[inline]
     fn resolve<M: PhysMemory + ?Sized, T: Trail>(
         &self,

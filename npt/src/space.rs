@@ -1,5 +1,7 @@
 //! Reading and writing guest memory by virtual address.
 
+use core::sync::atomic::{Ordering, fence};
+
 use crate::addr::{Gpa, Gva, Hpa};
 use crate::cache::{Lookup, NoCache};
 use crate::failure::{Access, During, Failure, Reason};
@@ -10,6 +12,9 @@ use crate::parts::Parts;
 
 /// How many bytes of a string are copied before they are searched: most names are shorter.
 const STRING_PIECE: usize = 64;
+
+/// How often [`AddressSpace::read_settled`] reads a page that moves.
+const SETTLE_TRIES: usize = 8;
 
 /// A guest's virtual memory, as one vCPU sees it at one moment.
 ///
@@ -129,6 +134,54 @@ impl<'a, M: PhysMemory + ?Sized, N: SecondDimension, C: Lookup> AddressSpace<'a,
             at = advance(at, n);
         }
         Ok(())
+    }
+
+    /// As [`AddressSpace::read`], where nothing keeps a page from being taken away and reused
+    /// while it is read: each page is translated anew after its bytes were copied, and copied
+    /// again if it is another one now.
+    ///
+    /// A guest's vCPU that stands still in a hypercall holds its own pages: whoever unmaps one
+    /// waits for it before the frame is reused. Nobody waits for a hypervisor's vCPU that stands
+    /// still before the pages of *its* guest are reused; this is for those.
+    ///
+    /// # Errors
+    /// As [`AddressSpace::read`], and [`Reason::Unsettled`] if a page moved at every one of
+    /// a few tries.
+    pub fn read_settled(&self, gva: Gva, into: &mut [u8]) -> Result<(), Failure> {
+        let done = self.check_range(gva, into.len()).and_then(|()| self.settle(gva, into));
+        if done.is_err() {
+            into.fill(0);
+        }
+        done
+    }
+
+    fn settle(&self, gva: Gva, into: &mut [u8]) -> Result<(), Failure> {
+        let (mut at, mut rest) = (gva, into);
+        while !rest.is_empty() {
+            let n = self.settle_page(at, rest)?;
+            rest = rest.get_mut(n..).unwrap_or_default();
+            at = advance(at, n);
+        }
+        Ok(())
+    }
+
+    /// Reads what lies together from `at` on; returns how much that is, at least one byte.
+    fn settle_page(&self, at: Gva, into: &mut [u8]) -> Result<usize, Failure> {
+        let walker = Walker::new(self.memory, &self.nested);
+        let mut page = self.translate(at, Access::Read)?;
+        for _ in 0..SETTLE_TRIES {
+            let n = usize::try_from(page.run).unwrap_or(usize::MAX).min(into.len());
+            let now = into.get_mut(..n).unwrap_or_default();
+            self.memory.read(page.hpa, now).map_err(|_| outside(at, page.gpa, During::Page))?;
+            // The bytes come before the tables that vouch for them.
+            fence(Ordering::Acquire);
+            let after = NoCache.lookup(walker, &self.paging, at, Access::Read, self.user)?;
+            if after.hpa == page.hpa && after.run == page.run {
+                return Ok(n);
+            }
+            page = after;
+        }
+        Err(Failure::guest(at, 0, Reason::Unsettled))
     }
 
     /// Reads an aligned or unaligned little-endian `u64`.
@@ -341,6 +394,63 @@ mod tests {
         assert_eq!(text, [0; 32]);
         let found = space(&memory).read_c_string(Gva(0x3ff0), &mut text[..16]).unwrap();
         assert_eq!(found, CString { len: 16, terminated: false });
+    }
+
+    /// Memory whose owner takes virtual page 1 to the frame that it is not in, and reuses the one
+    /// that it leaves, each time somebody is about to read bytes; `left` times.
+    struct Restless<'a> {
+        words: Words<'a>,
+        left: core::cell::Cell<u64>,
+    }
+
+    impl PhysMemory for Restless<'_> {
+        fn read_u64(&self, at: Hpa) -> Option<u64> {
+            self.words.read_u64(at)
+        }
+
+        fn read(&self, at: Hpa, into: &mut [u8]) -> Result<(), crate::Outside> {
+            if let Some(left) = self.left.get().checked_sub(1) {
+                self.left.set(left);
+                let here = self.words.read_u64(Hpa(0x4008)).unwrap() & 0xf000;
+                let there = if here == 0x8000 { 0xb000_u64 } else { 0x8000 };
+                self.words.write(Hpa(there), &left.to_le_bytes())?;
+                self.words.write(Hpa(0x4008), &(there | P | W | U).to_le_bytes())?;
+                self.words.write(Hpa(here), b"garbage!")?;
+            }
+            self.words.read(at, into)
+        }
+
+        fn write(&self, at: Hpa, from: &[u8]) -> Result<(), crate::Outside> {
+            self.words.write(at, from)
+        }
+
+        fn writable(&self, at: Hpa, len: usize) -> bool {
+            self.words.writable(at, len)
+        }
+    }
+
+    #[test]
+    fn a_page_reused_while_it_is_read_is_read_again_where_it_is_now() {
+        let words = guest();
+        for moves in [1, 2, 7] {
+            let memory = Restless { words: Words::new(Hpa(0), &words), left: moves.into() };
+            let space = AddressSpace::new(&memory, GuestPaging::level4(Cr3(0x1018)), Direct);
+            let mut got = [0xff; 8];
+            space.read_settled(Gva(0x1000), &mut got).unwrap();
+            assert_eq!(u64::from_le_bytes(got), 0, "the last move's number");
+            let memory = Restless { words: Words::new(Hpa(0), &words), left: moves.into() };
+            let space = AddressSpace::new(&memory, GuestPaging::level4(Cr3(0x1018)), Direct);
+            space.read(Gva(0x1000), &mut got).unwrap();
+            assert_eq!(&got, b"garbage!", "what a plain read would see");
+        }
+        let memory = Restless { words: Words::new(Hpa(0), &words), left: 8.into() };
+        let space = AddressSpace::new(&memory, GuestPaging::level4(Cr3(0x1018)), Direct);
+        let mut got = [0xff; 8];
+        let failure = space.read_settled(Gva(0x1000), &mut got).unwrap_err();
+        assert_eq!((failure.reason, got), (Reason::Unsettled, [0; 8]));
+        let mut got = [0; 4];
+        assert!(space.read_settled(Gva(0x1ffe), &mut got).is_ok(), "over a page's end");
+        assert_eq!(space.read_settled(Gva(0x3ffe), &mut got).unwrap_err().gva, Gva(0x4000));
     }
 
     #[test]

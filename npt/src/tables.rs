@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use crate::addr::{Eptp, Gpa, Hpa, NestedCr3, PhysWidth};
 use crate::failure::{Access, NestedFailure, Reason};
 use crate::geometry::{
-    Bits32, Ept4, Ept5, Format, Long4, Long5, Pae, Rules, bits, ept, pse36_reserved, x86,
+    Bits32, Ept4, Ept5, Format, Npt4, Npt5, Pae, Rules, bits, ept, pse36_reserved, x86,
 };
 use crate::guest::entry_of;
 use crate::memory::PhysMemory;
@@ -244,8 +244,8 @@ impl Npt {
         match self.mode {
             NptMode::Bits32 => tables.walk::<Bits32, M, T, V>(memory, trail, 32),
             NptMode::Pae => tables.walk::<Pae, M, T, V>(memory, trail, 32),
-            NptMode::Level4 => tables.walk::<Long4, M, T, V>(memory, trail, 48),
-            NptMode::Level5 => tables.walk::<Long5, M, T, V>(memory, trail, 57),
+            NptMode::Level4 => tables.walk::<Npt4, M, T, V>(memory, trail, 48),
+            NptMode::Level5 => tables.walk::<Npt5, M, T, V>(memory, trail, 57),
         }
     }
 

@@ -6,6 +6,7 @@
  *
  *	l2 start	makes L2, prints what there is, returns while L2 lives on
  *	l2 churn N	moves N pages, one after the other, and returns when done
+ *	l2 race N	moves the text page N times while L2 runs on another CPU
  *	l2 stop		ends L2
  *
  * Each prints lines of key=value:
@@ -13,6 +14,7 @@
  *	cr3=	L2's CR3	base=	first data page	pages=	how many
  *	large=	a 2 MiB page	root=	nested CR3	level=	levels of the nested tables
  *	generation=	how often a page has been moved so far
+ *	text=	a page with a string	moved=	how often that page has been moved
  *
  * Data: word k of data page i is i << 48 | generation << 16 | k, with the generation in which the
  * page was last moved; word k of the large page is 0xb16 << 48 | k.
@@ -20,11 +22,18 @@
  * Moving page i: its spare frame loses its memory in L1 (so the nested entry goes, and another L1
  * page comes), is filled anew, is touched by L2 through an alias (so the nested entry comes), and
  * then L2's page-table entry is pointed at it in one store.
+ *
+ * The text page says "L2 text, moved 00000000 times", with as many digits whatever the number.
  */
 #define _GNU_SOURCE
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +54,9 @@ enum {
 	PAGES = 64,
 	LARGE = 2 << 20,
 	LOW_SIZE = 2 * LARGE,		/* tables and code, then the large page */
-	HIGH_SIZE = 2 * PAGES * PAGE,	/* two frames a data page */
+	FRAMES = 2 * PAGES + 2,		/* two a data page, two for the text */
+	TEXT_FRAME = 2 * PAGES,		/* the first of those */
+	HIGH_SIZE = FRAMES * PAGE,
 
 	/* L2 physical addresses of its tables and its code. */
 	PML4 = 0x1000, CODE_PDPT = 0x2000, CODE_PD = 0x3000, CODE_PT = 0x4000,
@@ -62,6 +73,7 @@ static const uint64_t CODE_AT = 0x400000;
 static const uint64_t DATA_AT = 0xffff888000000000;
 static const uint64_t LARGE_AT = 0xffff888040000000;
 static const uint64_t ALIAS_AT = 0xffff888080000000;
+static const uint64_t TEXT_AT = 0xffff888000000000 + PAGES * PAGE;
 
 /* Touches rcx pages from rsi on, then leaves. */
 static const unsigned char CODE_BYTES[] = {
@@ -75,10 +87,15 @@ static const unsigned char CODE_BYTES[] = {
 
 struct l2 {
 	unsigned char *low, *high;	/* L1 user addresses of L2's memory */
-	int vcpu;
+	int kvm, vm, vcpu;
 	struct kvm_run *run;
+	size_t run_size;
 	uint64_t generation;
 	int frame[PAGES];		/* which of its two frames a page has */
+	uint64_t moved;			/* the text page */
+	int text;			/* which of its two frames it has */
+	atomic_ulong passes;		/* of the thread that runs L2 */
+	atomic_bool stop;		/* that thread */
 };
 
 static uint64_t *
@@ -127,6 +144,23 @@ map(struct l2 *l2, int page, int which)
 }
 
 static void
+fill_text(struct l2 *l2, int which)
+{
+	char *page = (char *)l2->high + (TEXT_FRAME + which) * PAGE;
+
+	memset(page, '#', PAGE);
+	sprintf(page, "L2 text, moved %08llu times", (unsigned long long)l2->moved);
+}
+
+static void
+map_text(struct l2 *l2, int which)
+{
+	l2->text = which;
+	__atomic_store_n(&table(l2, DATA_PT)[PAGES],
+	    (HIGH + (TEXT_FRAME + which) * PAGE) | TABLE, __ATOMIC_SEQ_CST);
+}
+
+static void
 build(struct l2 *l2)
 {
 	uint64_t *large = (uint64_t *)(l2->low + LARGE);
@@ -143,7 +177,9 @@ build(struct l2 *l2)
 	table(l2, DATA_PD)[0] = DATA_PT | TABLE;
 	table(l2, LARGE_PD)[0] = LARGE | TABLE | LEAF_LARGE;
 	table(l2, ALIAS_PD)[0] = ALIAS_PT | TABLE;
-	for (uint64_t frame = 0; frame < 2 * PAGES; frame++)
+	fill_text(l2, 0);
+	map_text(l2, 0);
+	for (uint64_t frame = 0; frame < FRAMES; frame++)
 		table(l2, ALIAS_PT)[frame] = (HIGH + frame * PAGE) | TABLE;
 	for (int page = 0; page < PAGES; page++) {
 		fill(l2, page, 0);
@@ -192,25 +228,35 @@ long_mode(int vcpu)
 static void
 create(struct l2 *l2)
 {
-	int kvm, vm, size;
+	int size;
 
-	if ((kvm = open(KVM, O_RDWR | O_CLOEXEC)) == -1)
+	if ((l2->kvm = open(KVM, O_RDWR | O_CLOEXEC)) == -1)
 		err(1, KVM);
-	if ((vm = ioctl(kvm, KVM_CREATE_VM, 0)) == -1)
+	if ((l2->vm = ioctl(l2->kvm, KVM_CREATE_VM, 0)) == -1)
 		err(1, "KVM_CREATE_VM");
 	l2->low = memory(LOW_SIZE, MADV_HUGEPAGE);
 	l2->high = memory(HIGH_SIZE, MADV_NOHUGEPAGE);
 	build(l2);
-	slot(vm, 0, 0, l2->low, LOW_SIZE);
-	slot(vm, 1, HIGH, l2->high, HIGH_SIZE);
-	if ((l2->vcpu = ioctl(vm, KVM_CREATE_VCPU, 0)) == -1)
+	slot(l2->vm, 0, 0, l2->low, LOW_SIZE);
+	slot(l2->vm, 1, HIGH, l2->high, HIGH_SIZE);
+	if ((l2->vcpu = ioctl(l2->vm, KVM_CREATE_VCPU, 0)) == -1)
 		err(1, "KVM_CREATE_VCPU");
-	if ((size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0)) == -1)
+	if ((size = ioctl(l2->kvm, KVM_GET_VCPU_MMAP_SIZE, 0)) == -1)
 		err(1, "KVM_GET_VCPU_MMAP_SIZE");
+	l2->run_size = size;
 	l2->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, l2->vcpu, 0);
 	if (l2->run == MAP_FAILED)
 		err(1, "the vCPU's page");
 	long_mode(l2->vcpu);
+}
+
+/* Whoever is told that L2 has stopped may unload KVM. */
+static void
+destroy(struct l2 *l2)
+{
+	if (munmap(l2->run, l2->run_size) == -1 || close(l2->vcpu) == -1 || close(l2->vm) == -1 ||
+	    close(l2->kvm) == -1)
+		err(1, "ending L2");
 }
 
 /* Lets L2 read `count` pages from `at` on. */
@@ -241,6 +287,45 @@ churn(struct l2 *l2, unsigned long rounds)
 	}
 }
 
+/* Runs L2 over and over, so that it is seen to leave, and touches both frames of the text. */
+static void *
+keep_running(void *argument)
+{
+	struct l2 *l2 = argument;
+
+	while (!atomic_load(&l2->stop)) {
+		touch(l2, ALIAS_AT + TEXT_FRAME * PAGE, 2);
+		atomic_fetch_add(&l2->passes, 1);
+	}
+	return NULL;
+}
+
+static void
+race(struct l2 *l2, unsigned long rounds)
+{
+	pthread_t runner;
+
+	atomic_store(&l2->stop, false);
+	if ((errno = pthread_create(&runner, NULL, keep_running, l2)) != 0)
+		err(1, "pthread_create");
+	for (unsigned long round = 0; round < rounds; round++) {
+		int which = !l2->text;
+		unsigned long passes;
+
+		if (madvise(l2->high + (TEXT_FRAME + which) * PAGE, PAGE, MADV_DONTNEED) == -1)
+			err(1, "MADV_DONTNEED");
+		l2->moved++;
+		fill_text(l2, which);
+		/* One whole pass from here on: the new frame has its nested entry. */
+		passes = atomic_load(&l2->passes);
+		while (atomic_load(&l2->passes) < passes + 2)
+			sched_yield();
+		map_text(l2, which);
+	}
+	atomic_store(&l2->stop, true);
+	pthread_join(runner, NULL);
+}
+
 static void
 put(const char *path, const char *text)
 {
@@ -257,6 +342,13 @@ watch_root(void)
 {
 	put(TRACING "kprobe_events", "p:l2/root svm_load_mmu_pgd root=%si level=%dx\n");
 	put(TRACING "events/l2/root/enable", "1");
+}
+
+static void
+forget_root(void)
+{
+	put(TRACING "events/l2/root/enable", "0");
+	put(TRACING "kprobe_events", "-:l2/root\n");
 }
 
 /* The newest root that was loaded. */
@@ -285,6 +377,8 @@ describe(struct l2 *l2, FILE *out)
 	fprintf(out, "cr3=%#x\nbase=%#llx\npages=%d\nlarge=%#llx\ngeneration=%llu\n", PML4,
 	    (unsigned long long)DATA_AT, PAGES, (unsigned long long)LARGE_AT,
 	    (unsigned long long)l2->generation);
+	fprintf(out, "text=%#llx\nmoved=%llu\n", (unsigned long long)TEXT_AT,
+	    (unsigned long long)l2->moved);
 	print_root(out);
 }
 
@@ -296,8 +390,8 @@ serve(void)
 
 	watch_root();
 	create(&l2);
-	touch(&l2, ALIAS_AT, 2 * PAGES);
-	touch(&l2, DATA_AT, PAGES);
+	touch(&l2, ALIAS_AT, FRAMES);
+	touch(&l2, DATA_AT, PAGES + 1);
 	touch(&l2, LARGE_AT, LARGE / PAGE);
 	for (;;) {
 		/* A FIFO ends with its writer: one command, one opening. */
@@ -311,6 +405,12 @@ serve(void)
 			line[0] = '\0';
 		if (sscanf(line, "churn %lu", &rounds) == 1)
 			churn(&l2, rounds);
+		if (sscanf(line, "race %lu", &rounds) == 1)
+			race(&l2, rounds);
+		if (strcmp(line, "stop\n") == 0) {
+			destroy(&l2);
+			forget_root();
+		}
 		describe(&l2, out);
 		fclose(in);
 		fclose(out);
@@ -371,13 +471,13 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "start") == 0) {
 		start();
-	} else if (argc == 3 && strcmp(argv[1], "churn") == 0) {
-		snprintf(line, sizeof(line), "churn %lu", strtoul(argv[2], NULL, 10));
+	} else if (argc == 3 && (strcmp(argv[1], "churn") == 0 || strcmp(argv[1], "race") == 0)) {
+		snprintf(line, sizeof(line), "%s %lu", argv[1], strtoul(argv[2], NULL, 10));
 		command(line);
 	} else if (argc == 2 && strcmp(argv[1], "stop") == 0) {
 		command("stop");
 	} else {
-		fprintf(stderr, "usage: l2 start | churn N | stop\n");
+		fprintf(stderr, "usage: l2 start | churn N | race N | stop\n");
 		return 2;
 	}
 	return 0;

@@ -69,6 +69,8 @@ struct X86 {
     nx: bool,
     pse: bool,
     gib1: bool,
+    /// Bit 8 is reserved at levels 4 and 5.
+    amd: bool,
 }
 
 type ReadEntry<'a, E> = &'a mut dyn FnMut(u64, u8) -> Result<u64, E>;
@@ -127,7 +129,7 @@ fn long<E>(
             3 if bit(entry, 7) => Some(PageSize::Gib1),
             _ => None,
         };
-        reserved |= level >= 4 && bit(entry, 7);
+        reserved |= level >= 4 && (bit(entry, 7) || (cpu.amd && bit(entry, 8)));
         reserved |= page == Some(PageSize::Mib2) && any_bit(entry, 13, 20);
         reserved |= page == Some(PageSize::Gib1) && (any_bit(entry, 13, 29) || !cpu.gib1);
         if reserved {
@@ -297,7 +299,7 @@ type Nested = Result<(u64, Option<PageSize>, u64, [bool; 4]), (u8, Reason)>;
 
 fn npt(memory: Memory<'_>, spec: &NestedSpec, gpa: u64, access: Access) -> Nested {
     let &NestedSpec::Npt { root, mode, width, nx } = spec else { unreachable!("asked for NPT") };
-    let cpu = X86 { width: u32::from(width), nx, pse: true, gib1: true };
+    let cpu = X86 { width: u32::from(width), nx, pse: true, gib1: true, amd: true };
     let limit = match mode {
         NptMode::Bits32 | NptMode::Pae => 32,
         NptMode::Level4 => 48,
@@ -390,7 +392,8 @@ pub(crate) fn translate(
         };
         entry.ok_or((0, Reason::OutsideMemory)).map_err(beyond(at, during))
     };
-    let cpu = X86 { width: u32::from(guest.width), nx: guest.nx, pse: guest.pse, gib1: guest.gib1 };
+    let &GuestSpec { nx, pse, gib1, .. } = guest;
+    let cpu = X86 { width: u32::from(guest.width), nx, pse, gib1, amd: false };
     let how = (access, user);
     let page = guest.cr3 % (1 << 52) / 4096 * 4096;
     let stage = match guest.mode {

@@ -6,7 +6,9 @@
 //!       └─ L2, the inner guest: virtual ──its CR3──▶ its physical ──root──▶ L1's physical
 //! ```
 //! The vCPU that L1's module describes is the one loaded on the CPU that fires, at the moment of
-//! the fire: nothing is remembered, so there is nothing to go stale. Both dimensions' tables lie in
+//! the fire: nothing is remembered, so there is nothing to go stale. L1's other CPUs run on
+//! meanwhile and may take a page from L2 and use it for something else, so each page is looked up
+//! once more after it was read ([`AddressSpace::read_settled`]). Both dimensions' tables lie in
 //! L1's RAM, where L1 and L2 can write what they like: the walk is bounded, and what it finds is
 //! memory of the VM or none.
 
@@ -76,7 +78,7 @@ impl<'a> InnerGuest<'a> {
         buf: &mut [u8],
     ) -> Result<(), Fault> {
         let space = AddressSpace::new(memory, self.paging(), nested).with_cache(self.cache);
-        space.read(gva, buf).map_err(fault)
+        space.read_settled(gva, buf).map_err(fault)
     }
 
     /// How the inner guest's CPU translates now.

@@ -6,6 +6,8 @@
 //! tables that KVM in L1 made to L1 physical addresses, and there lies the data.
 #![forbid(unsafe_code)]
 
+mod script;
+
 use std::collections::HashMap;
 use std::fs;
 use std::thread;
@@ -31,6 +33,8 @@ struct Known {
     pages: u64,
     large: u64,
     generation: u64,
+    text: u64,
+    moved: u64,
     root: u64,
     level: u64,
 }
@@ -52,6 +56,8 @@ impl Known {
             pages: value("pages")?,
             large: value("large")?,
             generation: value("generation")?,
+            text: value("text")?,
+            moved: value("moved")?,
             root: value("root")?,
             level: value("level")?,
         })
@@ -71,7 +77,7 @@ impl Known {
     }
 
     /// The generation in which a page was last moved: one page after the other is.
-    fn moved(&self, page: u64) -> u64 {
+    fn generation_of(&self, page: u64) -> u64 {
         let Some(ago) = self.generation.checked_sub(page + 1) else { return 0 };
         page + 1 + ago / self.pages * self.pages
     }
@@ -95,10 +101,17 @@ fn boot() -> Result<(Guest, GuestRam)> {
     };
     let mut guest = Guest::boot(&image, config)?;
     let ram = ram_of(guest.pid())?;
-    for module in ["irqbypass", "kvm", "kvm-amd"] {
-        guest.run(&format!("insmod /lib/modules/{module}.ko"))?;
-    }
+    load_kvm(&mut guest)?;
     Ok((guest, ram))
+}
+
+/// Makes a hypervisor of a guest.
+fn load_kvm(guest: &mut Guest) -> Result<()> {
+    for module in ["irqbypass", "kvm", "kvm-amd"] {
+        let loaded = format!("grep -q '^{} ' /proc/modules", module.replace('-', "_"));
+        guest.run(&format!("{loaded} || insmod /lib/modules/{module}.ko"))?;
+    }
+    Ok(())
 }
 
 /// Maps the RAM of a QEMU process: all of it lies below the PCI hole, so offsets are addresses.
@@ -125,7 +138,7 @@ fn check_all(known: &Known, ram: &GuestRam) -> Result<()> {
     space.read(Gva(known.base), &mut bytes)?;
     for (index, word) in (0..).zip(bytes.chunks_exact(8)) {
         let (page, k) = (index / WORDS, index % WORDS);
-        let expected = page << 48 | known.moved(page) << 16 | k;
+        let expected = page << 48 | known.generation_of(page) << 16 | k;
         let got = u64::from_le_bytes(word.try_into()?);
         ensure!(got == expected, "page {page} word {k}: {got:#x}, not {expected:#x}");
     }
