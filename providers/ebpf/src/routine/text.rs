@@ -821,7 +821,9 @@ fn in_set(f: &mut Function) {
 fn strtok(m: &mut Module) -> Result<Function, Refused> {
     let mut f = Function::new("strtok", 1);
     let strsize = m.world.strsize();
-    let (address, len) = (f.slot(), f.slot());
+    let address = f.slot();
+    // In memory of the map, where the verifier forgets what each way out of a loop taught it.
+    let len = field::SPARE[2];
     let (given, none, gone) = (f.label(), f.label(), f.label());
     m.enter(&mut f);
     argument(&mut f, R1, 0);
@@ -861,12 +863,12 @@ fn strtok(m: &mut Module) -> Result<Function, Refused> {
     let size = strsize + 1;
     m.call(&mut f, Routine::ReadString, &[R2.into(), value_at(m).into(), size.into()])?;
     check(&mut f);
-    f.store(Double, R10, len, R0);
+    f.store(Double, R9, len, R0);
     // R6: where the token begins; R7: where it ends.
     let (skip, token, scan, ended) = (f.label(), f.label(), f.label(), f.label());
     f.mov(R7, 0);
     f.bind(skip);
-    f.load(Double, R3, R10, len);
+    f.load(Double, R3, R9, len);
     f.branch(If::Ge, R7, R3, gone);
     byte_at(&mut f, m);
     in_set(&mut f);
@@ -882,8 +884,9 @@ fn strtok(m: &mut Module) -> Result<Function, Refused> {
     f.mov(R6, R7);
     f.mov(R4, 0);
     f.bind(scan);
-    f.load(Double, R3, R10, len);
+    f.load(Double, R3, R9, len);
     f.branch(If::Ge, R7, R3, ended);
+    f.branch(If::Gt, R7, strsize, ended);
     byte_at(&mut f, m);
     in_set(&mut f);
     f.branch(If::Ne, R0, 0, ended);
@@ -894,7 +897,7 @@ fn strtok(m: &mut Module) -> Result<Function, Refused> {
     // What follows the separator is next; at the string's end nothing is.
     let (more, last) = (f.label(), f.label());
     f.mov(R1, 0);
-    f.load(Double, R3, R10, len);
+    f.load(Double, R3, R9, len);
     f.branch(If::Lt, R7, R3, more);
     f.jump(last);
     f.bind(more);

@@ -322,7 +322,7 @@ fn agree(difos: Vec<Difo>, fires: &[[u64; 10]]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 40, ..ProptestConfig::default() })]
 
     /// Arithmetic, comparisons, branches, scalars.
     #[test]
