@@ -437,12 +437,18 @@ impl Drop for Listener {
     }
 }
 
-/// The run directory: `$HYPERTRACE_DIR`, else `/run/hypertrace`.
+/// Where the run directory is if nothing else is said. FreeBSD has no /run.
+#[cfg(not(target_os = "freebsd"))]
+const RUN_DIR: &str = "/run/hypertrace";
+#[cfg(target_os = "freebsd")]
+const RUN_DIR: &str = "/var/run/hypertrace";
+
+/// The run directory: `$HYPERTRACE_DIR`, else `/run/hypertrace`, on FreeBSD `/var/run/hypertrace`.
 #[must_use]
 pub fn run_dir() -> PathBuf {
     std::env::var_os("HYPERTRACE_DIR")
         .filter(|dir| !dir.is_empty())
-        .map_or_else(|| PathBuf::from("/run/hypertrace"), PathBuf::from)
+        .map_or_else(|| PathBuf::from(RUN_DIR), PathBuf::from)
 }
 
 /// Makes the run directory, mode 0700, if it is not there.

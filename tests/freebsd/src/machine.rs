@@ -184,6 +184,14 @@ impl Machine {
         ask(&self.wire, b'S', 0, 0, &[]).map(drop)
     }
 
+    /// vCPUs run without a sandbox, as in a bhyve that was built without Capsicum.
+    ///
+    /// # Errors
+    /// If the program is gone.
+    pub fn run_without_sandbox(&self) -> Result<()> {
+        ask(&self.wire, b'U', 0, 0, &[]).map(drop)
+    }
+
     /// A vCPU has this exit; returns when its thread has called `vm_run` again.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
  *   M size limit    RAM comes                           answer: M
  *   D gpa n         a segment of device memory comes    answer: D
  *   S               the sandbox                         answer: S
+ *   U               no sandbox: a bhyve without it      answer: U
  *   N vcpu n exit   the exit E's n times, for counting  answer: N
  *
  * usage: bhyve NAME VCPUS
@@ -149,6 +150,10 @@ static void serve(char letter, uint64_t a, uint64_t n)
 	case 'D':
 		need(vm_create_devmem(ctx, 2, "framebuffer", n) != NULL, "device memory");
 		answer('D', 0, NULL, 0);
+		break;
+	case 'U':
+		start();
+		answer('U', 0, NULL, 0);
 		break;
 	case 'S':
 		need(cap_enter() == 0, "the sandbox");

@@ -212,6 +212,16 @@ fn memory_may_come_late() {
     assert_eq!(guest.poll(&[]), Ok(0));
 }
 
+/// A bhyve without a sandbox has no moment before it: the shim starts with the first `vm_run`.
+#[test]
+fn a_bhyve_without_capsicum_is_traced_too() {
+    let machine = Machine::start(&Config::new("no-capsicum")).expect("starts");
+    machine.add_memory().expect("comes");
+    machine.run_without_sandbox().expect("answers");
+    let mut guest = introduced(&machine);
+    assert_eq!(guest.poll(&[]), Ok(0));
+}
+
 /// The socket is there before the sandbox closes, answers inside it, and goes with the VM.
 #[test]
 fn the_socket_lives_as_long_as_the_vm() {

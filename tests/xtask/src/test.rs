@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::vm::image::Image;
-use crate::{deps, fuzz, paths, programs};
+use crate::{deps, freebsd, fuzz, paths, programs};
 
 /// How long each fuzz target runs here; `cargo xtask fuzz` runs them longer.
 const FUZZ_SECONDS: u32 = 10;
@@ -39,6 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         cargo(&["check", "--package", "host", "--no-default-features"])?;
         cargo(&["test", "--workspace", "--exclude", "e2e"])?;
+        freebsd::check()?;
         fuzz::every(FUZZ_SECONDS, &|_| true)?;
     }
     if args.no_guests {
