@@ -63,8 +63,14 @@ fn exercise<N: SecondDimension + Copy>(
         }
     }
     let mut bytes = [0xa5; 5000];
-    if space.as_user().read(gva, &mut bytes).is_err() {
-        assert!(bytes.iter().all(|&byte| byte == 0));
+    let mut settled = [0xa5; 5000];
+    for space in [space, space.as_user()] {
+        let read = space.read(gva, &mut bytes);
+        assert_eq!(space.read_settled(gva, &mut settled), read);
+        assert_eq!(settled, bytes);
+        if read.is_err() {
+            assert!(bytes.iter().all(|&byte| byte == 0));
+        }
     }
     if let Ok(text) = space.read_c_string(gva, &mut bytes) {
         assert!(bytes[..text.len].iter().all(|&byte| byte != 0));
