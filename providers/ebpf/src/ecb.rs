@@ -35,6 +35,19 @@ struct Clause<'a> {
     faults: Vec<(Label, u32)>,
     /// Where the clause ends without a record.
     end: Label,
+    /// Places of the frame for what an aggregation has computed.
+    kept: Vec<i16>,
+}
+
+/// The expression of a key's element; a stack has none.
+fn computed(part: &Step) -> Option<u32> {
+    match part {
+        Step::Value { difo, .. }
+        | Step::String { difo, .. }
+        | Step::Bytes { difo, .. }
+        | Step::User { difo, .. } => Some(*difo),
+        _ => None,
+    }
 }
 
 /// The function of an ECB, made if it is not there yet.
@@ -49,7 +62,7 @@ pub(crate) fn function(m: &mut Module, number: u32, error: bool) -> Result<FnId,
     let name = format!("clause_{number}{}", if error { "_error" } else { "" });
     let mut f = Function::new(&name, 2);
     let end = f.label();
-    let mut clause = Clause { m, f, error, faults: Vec::new(), end };
+    let mut clause = Clause { m, f, error, faults: Vec::new(), end, kept: Vec::new() };
     clause.all(&code)?;
     let f = clause.f;
     m.fill(id, f);
@@ -303,7 +316,7 @@ impl Clause<'_> {
     }
 
     fn aggregate(&mut self, agg: &AggStep, action: u32) -> Result<(), Refused> {
-        let (varid, weight, value) = (self.f.slot(), self.f.slot(), self.f.slot());
+        let (varid, weight, value) = (self.kept(0), self.kept(1), self.kept(2));
         match agg.varid {
             Ok(id) => self.f.mov(R0, id),
             Err(difo) => {
@@ -313,6 +326,22 @@ impl Clause<'_> {
             }
         }
         self.f.store(Double, R10, varid, R0);
+        // A dynamic variable's key is made where the aggregation's is, so everything is computed
+        // before the first word of the key.
+        for (place, part) in (3..).zip(&agg.key) {
+            if let Some(difo) = computed(part) {
+                self.eval(difo, action)?;
+                let place = self.kept(place);
+                self.f.store(Double, R10, place, R0);
+            }
+        }
+        for (place, difo) in [(weight, agg.weight), (value, agg.value)] {
+            match difo {
+                Some(difo) => self.eval(difo, action)?,
+                None => self.f.mov(R0, 1),
+            }
+            self.f.store(Double, R10, place, R0);
+        }
         self.f.store(Double, R9, field::KEY_LEN, 1);
         let mut shape = 0_u32;
         for (element, part) in (0_u32..).zip(&agg.key) {
@@ -323,21 +352,26 @@ impl Clause<'_> {
         let key = self.m.world.private.key.at;
         private(&mut self.f, R1, key);
         self.f.store(Double, R1, 0, (i64::from(elements) << 32) | i64::from(shape));
-        for (place, difo) in [(weight, agg.weight), (value, agg.value)] {
-            match difo {
-                Some(difo) => self.eval(difo, action)?,
-                None => self.f.mov(R0, 1),
-            }
-            self.f.store(Double, R10, place, R0);
-        }
         self.feed(agg, varid, weight, value)
     }
 
-    /// Adds an element to the key; whether it is by reference.
-    fn key_part(&mut self, part: &Step, _element: u32, action: u32) -> Result<bool, Refused> {
+    /// The frame's place of an aggregation's n-th number; aggregations share them.
+    fn kept(&mut self, index: usize) -> i16 {
+        while self.kept.len() <= index {
+            let slot = self.f.slot();
+            self.kept.push(slot);
+        }
+        self.kept.get(index).copied().unwrap_or_default()
+    }
+
+    /// Adds an element, which has been computed, to the key; whether it is by reference.
+    fn key_part(&mut self, part: &Step, element: u32, action: u32) -> Result<bool, Refused> {
+        if computed(part).is_some() {
+            let place = self.kept(3 + usize::try_from(element).unwrap_or_default());
+            self.f.load(Double, R0, R10, place);
+        }
         match part {
-            Step::Value { difo, size, .. } => {
-                self.eval(*difo, action)?;
+            Step::Value { size, .. } => {
                 if *size < 8 {
                     let spare = 64 - i64::from(*size) * 8;
                     self.f.alu(Alu::Lsh, R0, spare);
@@ -348,20 +382,17 @@ impl Clause<'_> {
             }
             Step::String { difo, size, .. } => {
                 let is_name = difo::builtin(self.m, *difo) == Some(var::EXECNAME);
-                self.eval(*difo, action)?;
                 if is_name && *size >= EXECNAME_ROOM {
                     self.key_execname();
                     return Ok(true);
                 }
                 self.m.call(&mut self.f, Routine::KeyString, &[R0.into(), (*size).into()])?;
             }
-            Step::Bytes { difo, size, user, .. } => {
-                self.eval(*difo, action)?;
+            Step::Bytes { size, user, .. } => {
                 let routine = if *user { Routine::KeyUserBytes } else { Routine::KeyBytes };
                 self.m.call(&mut self.f, routine, &[R0.into(), (*size).into()])?;
             }
-            Step::User { difo, .. } => {
-                self.eval(*difo, action)?;
+            Step::User { .. } => {
                 self.f.mov(R6, R0);
                 self.pid()?;
                 self.f.mov(R7, R0);
