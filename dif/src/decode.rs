@@ -14,7 +14,8 @@ use alloc::boxed::Box;
 
 use crate::{
     difo::DifType,
-    env::{Region, TracerAddr},
+    env::{Region, Scope, TracerAddr},
+    plan::{Leaf, Plan},
 };
 
 /// A register's number, known to be one of eight.
@@ -244,7 +245,7 @@ pub(crate) enum Source {
 /// A DIFO that compares one variable with a constant: what most predicates are. The interpreter
 /// answers it without its loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Test {
+pub struct Test {
     pub(crate) source: Source,
     /// The conditional branch behind the comparison.
     pub(crate) branch: Code,
@@ -256,6 +257,45 @@ pub(crate) struct Test {
     pub(crate) otherwise: u64,
 }
 
+impl Test {
+    /// The variable.
+    #[must_use]
+    pub const fn leaf(&self) -> Leaf {
+        match self.source {
+            Source::Builtin(id) => Leaf::Builtin(id),
+            Source::Global(id) => Leaf::Variable(Scope::Global, id),
+            Source::Thread(id) => Leaf::Variable(Scope::Thread, id),
+        }
+    }
+
+    /// The answer for a value of the variable.
+    #[inline]
+    #[must_use]
+    pub fn answer(&self, value: u64) -> u64 {
+        let left = if self.is_tst { u64::from(value != 0) } else { value };
+        if holds(self.branch, left, self.constant) { self.taken } else { self.otherwise }
+    }
+}
+
+/// Whether a conditional branch is taken after comparing `left` with `right`.
+#[inline]
+fn holds(branch: Code, left: u64, right: u64) -> bool {
+    let (signed_left, signed_right) = (left.cast_signed(), right.cast_signed());
+    match branch {
+        Code::Be => left == right,
+        Code::Bne => left != right,
+        Code::Bg => signed_left > signed_right,
+        Code::Bgu => left > right,
+        Code::Bge => signed_left >= signed_right,
+        Code::Bgeu => left >= right,
+        Code::Bl => signed_left < signed_right,
+        Code::Blu => left < right,
+        Code::Ble => signed_left <= signed_right,
+        Code::Bleu => left <= right,
+        _ => true,
+    }
+}
+
 /// A DIFO that has passed the verifier: only [`crate::verify`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedDifo {
@@ -265,6 +305,8 @@ pub struct VerifiedDifo {
     pub(crate) shape: Shape,
     /// Set where the shape is [`Shape::General`] and the DIFO is a mere test.
     pub(crate) test: Option<Test>,
+    /// The formula that it comes to, if it is that simple.
+    pub(crate) plan: Option<Plan>,
     /// Whether anything is ever pushed on the tuple stack.
     pub(crate) uses_tuple: bool,
     /// Whether it calls a destructive subroutine.
@@ -282,6 +324,18 @@ impl VerifiedDifo {
     #[must_use]
     pub fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// The comparison of one variable with a constant that it comes to, if it is no more.
+    #[must_use]
+    pub fn test(&self) -> Option<&Test> {
+        self.test.as_ref()
+    }
+
+    /// The formula that it comes to, if it is that simple.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref()
     }
 
     /// Whether it calls a subroutine that changes the traced machine (`-w` is needed).

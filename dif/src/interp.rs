@@ -67,27 +67,7 @@ fn answer<E: Env + ?Sized>(test: &Test, env: &mut E) -> Result<u64, Fault> {
         Source::Global(id) => env.var_get(Scope::Global, id)?,
         Source::Thread(id) => env.var_get(Scope::Thread, id)?,
     };
-    let left = if test.is_tst { u64::from(value != 0) } else { value };
-    let taken = holds(test.branch, left, test.constant);
-    Ok(if taken { test.taken } else { test.otherwise })
-}
-
-/// Whether a conditional branch is taken after comparing `left` with `right`.
-fn holds(branch: Code, left: u64, right: u64) -> bool {
-    let (signed_left, signed_right) = (left.cast_signed(), right.cast_signed());
-    match branch {
-        Code::Be => left == right,
-        Code::Bne => left != right,
-        Code::Bg => signed_left > signed_right,
-        Code::Bgu => left > right,
-        Code::Bge => signed_left >= signed_right,
-        Code::Bgeu => left >= right,
-        Code::Bl => signed_left < signed_right,
-        Code::Blu => left < right,
-        Code::Ble => signed_left <= signed_right,
-        Code::Bleu => left <= right,
-        _ => true,
-    }
+    Ok(test.answer(value))
 }
 
 /// Everything the loop works on.
@@ -378,15 +358,18 @@ const fn distance(by: u64) -> u8 {
     (by & 63).to_le_bytes()[0]
 }
 
-const fn shift_left(value: u64, by: u64) -> u64 {
+#[inline]
+pub(crate) const fn shift_left(value: u64, by: u64) -> u64 {
     value << distance(by)
 }
 
-const fn shift_right(value: u64, by: u64) -> u64 {
+#[inline]
+pub(crate) const fn shift_right(value: u64, by: u64) -> u64 {
     value >> distance(by)
 }
 
-const fn shift_right_signed(value: u64, by: u64) -> u64 {
+#[inline]
+pub(crate) const fn shift_right_signed(value: u64, by: u64) -> u64 {
     (value.cast_signed() >> distance(by)).cast_unsigned()
 }
 

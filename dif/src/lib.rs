@@ -31,6 +31,8 @@ pub mod mock;
 pub mod number;
 pub mod opcode;
 #[cfg(feature = "alloc")]
+pub mod plan;
+#[cfg(feature = "alloc")]
 pub mod program;
 pub mod string;
 #[cfg(feature = "alloc")]

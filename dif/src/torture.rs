@@ -11,11 +11,12 @@ use crate::{
     asm::assemble,
     difo::{DifType, DifVar, Difo},
     dof,
-    env::{Region, Scope, TracerAddr},
+    env::{Env, Region, Scope, TracerAddr, TupleElement},
     interp::run,
     mock::{KERNEL, Mock, USER},
     number::{act, kind, subr, var},
     opcode::{self, Format, Instr, Op, Reg},
+    plan::{Effect, Leaf, Node, Plan},
     program::{Action, DifoIndex, EcbDesc, ProbeDesc, Program},
     verify::verify,
 };
@@ -101,6 +102,111 @@ fn valid(ops: &'static [Op]) -> impl Strategy<Value = Difo> {
         let strings = b"\0/usr/lib/../bin//ls\0a.b[1] 42\0\0\0\0".to_vec();
         Difo { text, integers, strings, vars, ret: DifType::integer(8) }
     })
+}
+
+/// Opcodes that may stand in a DIFO with a plan, and those that may end it.
+const PLAIN: &[Op] = &[
+    Op::Setx,
+    Op::Setx,
+    Op::Sets,
+    Op::Mov,
+    Op::Add,
+    Op::Sub,
+    Op::Mul,
+    Op::And,
+    Op::Or,
+    Op::Xor,
+    Op::Sll,
+    Op::Srl,
+    Op::Sra,
+    Op::Ldgs,
+    Op::Ldgs,
+    Op::Ldts,
+    Op::Ldls,
+    Op::Ldgaa,
+    Op::Ldtaa,
+    Op::Pushtv,
+    Op::Pushtv,
+    Op::Flushts,
+    Op::Nop,
+];
+const ENDS: &[Op] = &[
+    Op::Nop,
+    Op::Stgs,
+    Op::Stts,
+    Op::Stls,
+    Op::Stgaa,
+    Op::Sttaa,
+    Op::UpdAdd,
+    Op::FetSub,
+    Op::UpdXor,
+];
+
+/// Short DIFOs without branches: most have a plan.
+fn straight() -> impl Strategy<Value = Difo> {
+    let steps = proptest::collection::vec((proptest::sample::select(PLAIN), any::<u32>()), 0..7);
+    let integers = proptest::collection::vec(prop_oneof![constant(), 0_u64..64], 8);
+    (steps, proptest::sample::select(ENDS), any::<bool>(), integers).prop_map(
+        |(steps, end, extend, integers)| {
+            // The register that counts is the first, more often than chance would have it.
+            let mut text: Vec<u32> = steps
+                .into_iter()
+                .map(|(op, noise)| {
+                    word(op, 0, 1, noise & if noise >> 31 == 0 { !0x60606 } else { !0 })
+                })
+                .collect();
+            if extend {
+                text.push(opcode::setx(0, Reg(2)));
+                text.push(opcode::binary(Op::Sll, Reg(1), Reg(2), Reg(1)));
+                text.push(opcode::binary(Op::Sra, Reg(1), Reg(2), Reg(1)));
+            }
+            text.push(word(end, 0, 1, 0x1_0000));
+            text.push(opcode::ret(Reg(1)));
+            let scalar = |scope| entry(0x500, scope, false);
+            let vars = [Scope::Global, Scope::Thread, Scope::Local].map(scalar).into_iter();
+            let arrays = [Scope::Global, Scope::Thread].map(|scope| entry(0x501, scope, true));
+            let vars = vars.chain(arrays).collect();
+            let strings = b"\0ab\0".iter().copied().cycle().take(40).collect();
+            Difo { text, integers, strings, vars, ret: DifType::integer(8) }
+        },
+    )
+}
+
+/// What a plan comes to, by its definition.
+fn evaluate(plan: &Plan, env: &mut Mock) -> u64 {
+    fn leaf(leaf: &Leaf, env: &mut Mock) -> u64 {
+        match *leaf {
+            Leaf::Constant(value) => value,
+            Leaf::Builtin(id) => env.builtin(id, 0).unwrap(),
+            Leaf::Variable(scope, id) => env.var_get(scope, id).unwrap(),
+        }
+    }
+    fn tuple(key: &[Leaf], env: &mut Mock) -> Vec<TupleElement> {
+        let mut element = |it| TupleElement { value: leaf(it, env), size: 0, is_string: false };
+        key.iter().map(&mut element).collect()
+    }
+    let value = match &plan.value {
+        Node::Leaf(it) => leaf(it, env),
+        Node::Binary(op, a, b) => op.apply(leaf(a, env), leaf(b, env)),
+        Node::Element(scope, id, key) => {
+            let key = tuple(key, env);
+            env.assoc_get(*scope, *id, &key).unwrap()
+        }
+    };
+    let value = ((value << plan.extend).cast_signed() >> plan.extend).cast_unsigned();
+    match &plan.effect {
+        Effect::None => {}
+        Effect::Store(scope, id) => env.var_set(*scope, *id, value).unwrap(),
+        Effect::StoreElement(scope, id, key) => {
+            let key = tuple(key, env);
+            env.assoc_set(*scope, *id, &key, value).unwrap();
+        }
+        Effect::Update { id, op, before } => {
+            let (old, new) = env.var_update(*id, *op, value).unwrap();
+            return if *before { old } else { new };
+        }
+    }
+    value
 }
 
 fn machine() -> Mock {
@@ -248,6 +354,24 @@ const PURE: &[Op] = &[
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// A plan's formula gives what the interpreter gives, and leaves the variables as it does.
+    #[test]
+    fn plans_agree_with_the_interpreter(difo in straight(), globals in any::<[u64; 4]>()) {
+        let verified = verify(&difo, 0).unwrap();
+        let Some(plan) = verified.plan() else { return Ok(()) };
+        let mut machines = [machine(), machine()];
+        for env in &mut machines {
+            for (scope, value) in (0..3).zip(globals) {
+                env.vars.insert((scope, 0x500), value);
+            }
+        }
+        let [one, other] = &mut machines;
+        let result = run(&verified, one);
+        prop_assert_eq!(result, Ok(evaluate(plan, other)));
+        prop_assert_eq!(&one.vars, &other.vars);
+        prop_assert_eq!(&one.assoc, &other.assoc);
+    }
 
     /// Fusion and shortened forms do not show in the result.
     #[test]

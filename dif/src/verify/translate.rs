@@ -3,6 +3,8 @@
 //! Runs after every rule has been checked. It still reports a rule where it meets what the rules
 //! exclude, so that an omission up there is a refusal and never wrong code.
 
+use crate::plan;
+
 use super::{
     Code, Decoded, Difo, Instr, Op, R, Shape, Vec, VerifiedDifo, VerifyError, Yields, broken, kind,
     subr, test, var,
@@ -15,6 +17,7 @@ pub(super) fn translate(difo: &Difo, string_base: u32) -> Result<VerifiedDifo, V
     }
     let shape = shape(&text, &difo.integers);
     let test = test::find(&text, &difo.integers);
+    let plan = plan::find(&text, &difo.integers);
     fuse(&mut text);
     let is = |code: Code| text.iter().any(|i| i.code == code);
     let uses_tuple = is(Code::PushRef) || is(Code::PushString) || is(Code::PushValue);
@@ -27,6 +30,7 @@ pub(super) fn translate(difo: &Difo, string_base: u32) -> Result<VerifiedDifo, V
         ret: difo.ret,
         shape,
         test,
+        plan,
         uses_tuple,
         is_destructive,
     })

@@ -59,7 +59,8 @@ pub struct AggTarget {
 }
 
 impl AggTarget {
-    fn identity(&self, key_words: usize) -> u64 {
+    /// What tells its entries from others with the same key.
+    pub(crate) fn identity(&self, key_words: usize) -> u64 {
         let kind = u32::from(self.func.kind()) | (u32_of(key_words) << 16);
         join(kind, self.varid)
     }
@@ -103,6 +104,26 @@ impl<'a> AggTable<'a> {
         weight: u64,
     ) -> Result<(), AggFull> {
         let identity = target.identity(key.len());
+        self.feed_as((identity, target.epid), target, key, hash, (value, weight))
+    }
+
+    /// As [`AggTable::feed`] with the target's identity for a key of this length, and the epid that
+    /// counts instead of the target's.
+    ///
+    /// # Errors
+    /// As [`AggTable::feed`].
+    ///
+    /// # Context
+    /// The firing path; bounded by the longest chain.
+    #[inline(always)]
+    pub(crate) fn feed_as(
+        &self,
+        (identity, epid): (u64, Epid),
+        target: &AggTarget,
+        key: &[u64],
+        hash: u64,
+        (value, weight): (u64, u64),
+    ) -> Result<(), AggFull> {
         let hash = hash ^ (u64::from(target.varid) << 4);
         let mask = self.buckets.len().wrapping_sub(1);
         let bucket = self.buckets.get(us64(hash) & mask).ok_or(AggFull)?;
@@ -123,6 +144,22 @@ impl<'a> AggTable<'a> {
             at = low32(next.load(Relaxed));
             steps += 1;
         }
+        let target = AggTarget { epid, ..*target };
+        self.feed_new(&target, key, (hash, identity), bucket, (value, weight))
+    }
+
+    /// Feeds a key that is not there yet.
+    #[cold]
+    #[inline(never)]
+    fn feed_new(
+        &self,
+        target: &AggTarget,
+        key: &[u64],
+        (hash, identity): (u64, u64),
+        bucket: &AtomicU32,
+        (value, weight): (u64, u64),
+    ) -> Result<(), AggFull> {
+        let first = bucket.load(Relaxed);
         let values = self.insert(target, key, hash, identity, first)?;
         target.func.feed(values.0, value, weight);
         bucket.store(values.1, Relaxed);

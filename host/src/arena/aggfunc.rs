@@ -122,11 +122,20 @@ impl AggFunc {
     ///
     /// # Context
     /// The firing path. The words have one writer, so a load and a store make an update.
-    #[inline]
-    pub fn feed(self, words: &[AtomicU64], value: u64, weight: u64) {
+    #[inline(always)]
+    pub fn feed(&self, words: &[AtomicU64], value: u64, weight: u64) {
         match self {
             Self::Count => add(words, 0, 1),
             Self::Sum => add(words, 0, value),
+            Self::Quantize => add(words, quantize_bucket(value.cast_signed()), weight),
+            _ => self.feed_other(words, value, weight),
+        }
+    }
+
+    #[inline(never)]
+    fn feed_other(self, words: &[AtomicU64], value: u64, weight: u64) {
+        match self {
+            Self::Count | Self::Sum => add(words, 0, value),
             Self::Min | Self::Max => self.feed_extreme(words, value),
             Self::Avg => {
                 add(words, 0, 1);

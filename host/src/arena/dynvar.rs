@@ -187,6 +187,35 @@ impl<'a> DynVars<'a> {
         Err(DropKind::Dynamic)
     }
 
+    /// As [`DynVars::set`] for a number, with a short way where the variable is there already.
+    ///
+    /// # Errors
+    /// As [`DynVars::set`].
+    ///
+    /// # Context
+    /// The firing path; bounded.
+    #[inline(always)]
+    pub fn set_number(&self, key: &[u64], hash: u64, number: u64) -> Result<(), DropKind> {
+        let first = self.bucket(hash).map_or(0, |bucket| low32(bucket.load(Acquire)));
+        if let Some(chunk) = self.search(first, key, hash)
+            && chunk.state.load(Acquire) == LIVE
+            && let Some(word) = self.value(&chunk).words.first()
+        {
+            word.store(number, Relaxed);
+            return Ok(());
+        }
+        self.set_number_slowly(key, hash, number)
+    }
+
+    #[inline(never)]
+    fn set_number_slowly(&self, key: &[u64], hash: u64, number: u64) -> Result<(), DropKind> {
+        self.set(key, hash, |words| {
+            if let Some(word) = words.first() {
+                word.store(number, Relaxed);
+            }
+        })
+    }
+
     /// Stores to a chunk that is linked; `false` if the cleaner has it.
     #[inline]
     fn revive(&self, chunk: &Chunk<'a>, store: &mut impl FnMut(&[AtomicU64])) -> bool {

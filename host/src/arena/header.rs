@@ -121,7 +121,8 @@ pub const VAR_ENTRY: u64 = 8;
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub struct SlotHeader {
-    /// 0 outside a fire; [`STARTING`] while the clock is read; else the fire's timestamp.
+    /// 0 outside a fire; [`TIMELESS`] until the fire needs the time; [`STARTING`] while the clock is
+    /// read; then the fire's timestamp.
     pub in_fire: AtomicU64,
     /// Fires that have ended.
     pub fires: AtomicU64,
@@ -144,6 +145,10 @@ pub struct SlotHeader {
     /// Counters by [`DropKind`].
     pub drops: [AtomicU64; DROP_KINDS],
 }
+
+/// `in_fire` of a slot in a fire that has not asked for the time: whatever it records will be
+/// younger than the moment at which this is read.
+pub const TIMELESS: u64 = u64::MAX;
 
 /// `in_fire` of a slot that is about to read its clock: older than any timestamp.
 pub const STARTING: u64 = 1;

@@ -69,11 +69,7 @@ impl KeyBuf {
             *to = u64::from_le_bytes(*from);
         }
         if let Some(last) = to.next() {
-            let mut padded = [0; 8];
-            for (to, from) in padded.iter_mut().zip(part) {
-                *to = *from;
-            }
-            *last = u64::from_le_bytes(padded);
+            *last = part.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
         }
         self.shape |= 1_u32.checked_shl(self.elements).unwrap_or(0);
         self.elements += 1;
@@ -96,9 +92,22 @@ impl KeyBuf {
 /// Hashes a key: a multiplication a word, and a last mixing that brings the high bits down.
 #[inline]
 pub(crate) fn hash(words: &[u64]) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mixed = words.iter().fold(0_u64, |h, w| (h.rotate_left(23) ^ w).wrapping_mul(ODD));
-    let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(ODD);
+    hash_end(words.iter().fold(0, |h, w| hash_step(h, *w)))
+}
+
+/// An odd number without a pattern: the golden ratio's fraction.
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Takes a word into a hash that began with 0.
+#[inline(always)]
+pub(crate) const fn hash_step(hash: u64, word: u64) -> u64 {
+    (hash.rotate_left(23) ^ word).wrapping_mul(ODD)
+}
+
+/// The hash of the words taken in.
+#[inline(always)]
+pub(crate) const fn hash_end(hash: u64) -> u64 {
+    let mixed = (hash ^ (hash >> 32)).wrapping_mul(ODD);
     mixed ^ (mixed >> 29)
 }
 

@@ -12,7 +12,11 @@ use dif::{
 };
 use thiserror::Error;
 
-use super::demand::{self, Demand};
+use super::{
+    demand::{self, Demand},
+    expr::{Expr, FastAgg},
+    state::Places,
+};
 use crate::{
     arena::{
         agg::MAX_KEY_WORDS,
@@ -157,6 +161,8 @@ pub struct AggStep {
     pub func: AggFunc,
     /// Words of its value.
     pub values: u32,
+    /// The short way, if the key is one of few numbers.
+    pub(crate) fast: Option<FastAgg>,
 }
 
 /// One ECB, ready to run.
@@ -172,6 +178,8 @@ pub struct EcbCode {
     pub demand: Demand,
     /// It would change the machine.
     pub destructive: bool,
+    /// Whether it is an empty clause: see [`EcbCode::is_bare`].
+    bare: bool,
 }
 
 impl EcbCode {
@@ -179,7 +187,7 @@ impl EcbCode {
     #[inline]
     #[must_use]
     pub fn is_bare(&self) -> bool {
-        self.predicate.is_none() && self.steps.is_empty() && self.size == RECORD_HEADER
+        self.bare
     }
 }
 
@@ -190,6 +198,8 @@ pub struct Loaded {
     pub verified: VerifiedProgram,
     /// Its ECBs, at their places.
     pub ecbs: Vec<EcbCode>,
+    /// Its expressions as the firing path evaluates them, at the same places.
+    exprs: Vec<Expr>,
 }
 
 impl Loaded {
@@ -211,7 +221,20 @@ impl Loaded {
             let binder = Binder { program, verified: &verified, config: layout.config(), ecb };
             ecbs.push(binder.ecb(desc)?);
         }
-        Ok(Arc::new(Self { verified, ecbs }))
+        let places = Places::new(layout);
+        let exprs: Vec<_> = verified.difos.iter().map(|difo| Expr::new(difo, &places)).collect();
+        for (_, step) in ecbs.iter_mut().flat_map(|ecb: &mut EcbCode| &mut ecb.steps) {
+            if let Step::Aggregate(agg) = step {
+                agg.fast = FastAgg::new(agg, &exprs);
+            }
+        }
+        Ok(Arc::new(Self { verified, ecbs, exprs }))
+    }
+
+    /// A DIFO as the firing path evaluates it.
+    #[inline(always)]
+    pub(crate) fn expr(&self, id: DifoId) -> Option<&Expr> {
+        self.exprs.get(us(id))
     }
 
     #[inline]
@@ -255,8 +278,9 @@ impl Binder<'_> {
         }
         steps.sort_by_key(|(action, _)| *action);
         let predicate = desc.predicate.map(|index| index.0);
-        let demand = self.demand(desc);
-        Ok(EcbCode { predicate, steps, size: layout.size, demand, destructive })
+        let (size, demand) = (layout.size, self.demand(desc));
+        let bare = predicate.is_none() && steps.is_empty() && size == RECORD_HEADER;
+        Ok(EcbCode { predicate, steps, size, demand, destructive, bare })
     }
 
     /// Whether the ECB would change the machine; an error if the session must not.
@@ -331,6 +355,7 @@ impl Binder<'_> {
             weight: agg.weight.and_then(difo_of),
             func,
             values: func.words(),
+            fast: None,
         })))
     }
 

@@ -6,9 +6,10 @@
 //! variables can be written. Region `Strings`: the program's constants. Region `Fire`: bits 40:32
 //! of the offset say which private memory, bits 31:0 where in it.
 
+use alloc::sync::Arc;
 use core::sync::atomic::{
     AtomicU64,
-    Ordering::{AcqRel, Relaxed},
+    Ordering::{AcqRel, Relaxed, Release, SeqCst},
 };
 
 use dif::{
@@ -19,16 +20,18 @@ use dif::{
 
 use super::{
     code::Loaded,
+    expr::variable_word,
     state::{EXECNAME, EnvState, Group, Place, SessionCore, SlotView},
 };
 use crate::{
     arena::{
-        config::{VarKind, scope_raw},
-        header::DropKind,
+        config::VarKind,
+        header::{DropKind, STARTING},
         key::{KeyBuf, hash},
         layout::CHUNK_HEAD_WORDS,
         mem::store_bytes,
     },
+    clock::Clock,
     context::FireContext,
     ids::Epid,
     num::{high32, join, low32, u64_of, us, us64},
@@ -51,18 +54,58 @@ const ZONENAME: &[u8] = b"global\0";
 /// Tries to win a race for a scalar global before the update is given up as a fault.
 const MAX_TRIES: u32 = 1 << 16;
 
+/// What a fire of one probe in one session needs that does not change.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) core: Arc<SessionCore>,
+    pub(crate) program: Arc<Loaded>,
+    pub(crate) group: Arc<Group>,
+    /// The session's ERROR clauses on this machine.
+    pub(crate) errors: Arc<Group>,
+}
+
 /// The environment of one ECB in one fire.
-pub(crate) struct FireEnv<'a, C> {
-    pub(crate) core: &'a SessionCore,
+pub(crate) struct FireEnv<'a, C, K> {
+    pub(crate) target: &'a Target,
     pub(crate) view: &'a SlotView<'a>,
-    pub(crate) program: &'a Loaded,
-    pub(crate) group: &'a Group,
     pub(crate) ctx: &'a C,
+    pub(crate) clock: &'a K,
     pub(crate) state: &'a mut EnvState,
+    /// The fire's time; 0 until somebody asks for it.
     pub(crate) now: u64,
     pub(crate) epid: Epid,
     /// The ERROR probe's own arguments.
     pub(crate) error: Option<&'a [u64; 6]>,
+}
+
+/// Built-in variables that every machine has and that cannot fault.
+pub(crate) const fn is_plain(id: u16) -> bool {
+    matches!(
+        id,
+        var::ARG0..=var::ARG9
+            | var::TIMESTAMP
+            | var::WALLTIMESTAMP
+            | var::PID
+            | var::TID
+            | var::EXECNAME
+            | var::CURTHREAD
+            | var::EPID
+            | var::ID
+            | var::PROBEPROV..=var::PROBENAME
+            | var::VMNAME
+            | var::CPU
+            | var::PPID
+            | var::UID
+            | var::GID
+            | var::ERRNO
+            | var::VTIMESTAMP
+            | var::CALLER
+            | var::STACKDEPTH
+            | var::ZONENAME
+            | var::JAILNAME
+            | var::IPL
+            | var::JID
+    )
 }
 
 fn fire_addr(part: u32, offset: usize) -> u64 {
@@ -81,27 +124,27 @@ fn illegal(what: u16) -> Fault {
     Fault::at(FaultKind::IllOp, u64::from(what))
 }
 
-impl<C: FireContext> FireEnv<'_, C> {
+impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
     /// The private memory or constants that a tracer address lies in, from there on.
     #[inline]
     fn private(&self, at: TracerAddr) -> Option<&[u8]> {
         if at.region == Region::Strings {
-            return self.program.verified.strings.get(us64(at.offset)..);
+            return self.target.program.verified.strings.get(us64(at.offset)..);
         }
         let memory: &[u8] = match high32(at.offset) {
             part::SCRATCH => self.state.scratch.get(..self.state.top)?,
             part::LOCALS => &self.state.locals,
             part::EXECNAME => &self.state.execname,
-            part::VMNAME => &self.core.vmname,
+            part::VMNAME => &self.target.core.vmname,
             part::ZONENAME => ZONENAME,
-            name => self.group.names.parts.get(us(name.checked_sub(part::NAMES)?))?,
+            name => self.target.group.names.parts.get(us(name.checked_sub(part::NAMES)?))?,
         };
         memory.get(us(low32(at.offset))..)
     }
 
     /// Whether the script may write arena bytes: globals, and values of dynamic variables.
     fn is_writable(&self, offset: u64, len: usize) -> bool {
-        let layout = &self.core.layout;
+        let layout = &self.target.core.layout;
         let Some(end) = offset.checked_add(u64_of(len)) else { return false };
         let globals = layout.globals;
         if offset >= globals.offset && end <= globals.offset + globals.len {
@@ -117,13 +160,47 @@ impl<C: FireContext> FireEnv<'_, C> {
         within % chunk >= value && within % chunk + u64_of(len) <= chunk
     }
 
+    /// The fire's time: the clock's at the first question.
+    #[inline(always)]
+    pub(crate) fn time(&mut self) -> u64 {
+        if self.now == 0 {
+            self.read_clock();
+        }
+        self.now
+    }
+
+    /// Reads the clock, after the slot has said that it is about to: the consumer never hands out a
+    /// younger record before this fire's.
+    #[inline(never)]
+    fn read_clock(&mut self) {
+        let in_fire = &self.view.slot.in_fire;
+        in_fire.swap(STARTING, SeqCst);
+        self.now = self.clock.now();
+        in_fire.store(self.now, Release);
+    }
+
+    /// A built-in variable of [`is_plain`].
+    pub(crate) fn plain_builtin(&mut self, id: u16) -> u64 {
+        self.builtin(id, 0).unwrap_or(0)
+    }
+
+    /// The word of a thread-local's key that says whose it is.
+    #[inline(always)]
+    pub(crate) fn thread_word(&self) -> u64 {
+        join(self.target.core.machine.0, self.ctx.tid())
+    }
+
+    /// Stores a clause-local number.
+    pub(crate) fn put_local(&mut self, offset: usize, value: u64) {
+        self.put(Scope::Local, offset, &value.to_le_bytes());
+    }
+
     /// The words a key starts with: the variable, and for a thread-local one whose it is.
     #[inline]
     fn key_head(&self, scope: Scope, id: u16) -> [u64; 3] {
-        let variable = join(u32::from(scope_raw(scope)) + 1, u32::from(id));
+        let variable = variable_word(scope, id);
         if scope == Scope::Thread {
-            let machine = self.core.machine.0;
-            [variable, join(machine, self.ctx.tid()), self.ctx.thread()]
+            [variable, self.thread_word(), self.ctx.thread()]
         } else {
             [variable, 0, 0]
         }
@@ -286,13 +363,13 @@ impl<C: FireContext> FireEnv<'_, C> {
     }
 
     #[inline]
-    fn local_word(&self, offset: usize) -> u64 {
+    pub(crate) fn local_word(&self, offset: usize) -> u64 {
         let bytes = self.state.locals.get(offset..).and_then(|rest| rest.first_chunk());
         bytes.copied().map_or(0, u64::from_le_bytes)
     }
 
     #[inline]
-    fn global(&self, offset: usize) -> Option<&AtomicU64> {
+    pub(crate) fn global(&self, offset: usize) -> Option<&AtomicU64> {
         self.view.mem.get(offset)
     }
 
@@ -319,7 +396,7 @@ impl<C: FireContext> FireEnv<'_, C> {
     }
 
     #[inline]
-    fn arg(&self, index: usize) -> u64 {
+    pub(crate) fn arg(&self, index: usize) -> u64 {
         match self.error {
             Some(args) => args.get(index).copied().unwrap_or(0),
             None => self.ctx.arg(index),
@@ -344,7 +421,7 @@ impl<C: FireContext> FireEnv<'_, C> {
     }
 }
 
-impl<C: FireContext> Env for FireEnv<'_, C> {
+impl<C: FireContext, K: Clock> Env for FireEnv<'_, C, K> {
     fn read(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         let Some(at) = TracerAddr::from_raw(addr) else { return self.ctx.read_kernel(addr, buf) };
         if at.region == Region::Arena {
@@ -449,7 +526,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
     }
 
     fn strsize(&self) -> usize {
-        us(self.core.layout.config().strsize)
+        us(self.target.core.layout.config().strsize)
     }
 
     #[inline]
@@ -458,14 +535,16 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
             var::ARG0..=var::ARG9 => self.arg(usize::from(id - var::ARG0)),
             var::ARGS if index < 10 => self.arg(us64(index)),
             var::ARGS => return Err(illegal(id)),
-            var::TIMESTAMP => self.now,
-            var::WALLTIMESTAMP => self.now.wrapping_add(self.core.layout.config().wall_offset),
+            var::TIMESTAMP => self.time(),
+            var::WALLTIMESTAMP => {
+                self.time().wrapping_add(self.target.core.layout.config().wall_offset)
+            }
             var::PID => u64::from(self.ctx.pid()),
             var::TID => u64::from(self.ctx.tid()),
             var::EXECNAME => self.execname(),
             var::CURTHREAD => self.ctx.thread(),
             var::EPID => u64::from(self.epid.0),
-            var::ID => u64::from(self.group.id),
+            var::ID => u64::from(self.target.group.id),
             var::PROBEPROV..=var::PROBENAME => {
                 fire_addr(part::NAMES + u32::from(id - var::PROBEPROV), 0)
             }
@@ -477,7 +556,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
 
     #[inline]
     fn var_get(&mut self, scope: Scope, id: u16) -> Result<u64, Fault> {
-        Ok(match (scope, self.core.places.get(scope, id)) {
+        Ok(match (scope, self.target.core.places.get(scope, id)) {
             (Scope::Global, Place::Scalar { offset, .. }) => {
                 self.global(offset).map_or(0, |cell| cell.load(Relaxed))
             }
@@ -504,7 +583,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
 
     #[inline]
     fn var_set(&mut self, scope: Scope, id: u16, value: u64) -> Result<(), Fault> {
-        match (scope, self.core.places.get(scope, id)) {
+        match (scope, self.target.core.places.get(scope, id)) {
             (Scope::Global, Place::Scalar { offset, .. }) => {
                 if let Some(cell) = self.global(offset) {
                     cell.store(value, Relaxed);
@@ -528,7 +607,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
     }
 
     fn var_update(&mut self, id: u16, op: AtomicOp, operand: u64) -> Result<(u64, u64), Fault> {
-        let Place::Scalar { offset, size } = self.core.places.get(Scope::Global, id) else {
+        let Place::Scalar { offset, size } = self.target.core.places.get(Scope::Global, id) else {
             return Err(illegal(id));
         };
         let cell = self.global(offset).ok_or(illegal(id))?;
@@ -540,7 +619,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
     }
 
     fn assoc_get(&mut self, scope: Scope, id: u16, key: &[TupleElement]) -> Result<u64, Fault> {
-        let Place::Dynamic { kind, .. } = self.core.places.get(scope, id) else {
+        let Place::Dynamic { kind, .. } = self.target.core.places.get(scope, id) else {
             return Err(illegal(id));
         };
         let (mut buf, fits) = self.key(scope, id, key)?;
@@ -557,7 +636,7 @@ impl<C: FireContext> Env for FireEnv<'_, C> {
         key: &[TupleElement],
         value: u64,
     ) -> Result<(), Fault> {
-        let Place::Dynamic { kind, size } = self.core.places.get(scope, id) else {
+        let Place::Dynamic { kind, size } = self.target.core.places.get(scope, id) else {
             return Err(illegal(id));
         };
         let (mut buf, fits) = self.key(scope, id, key)?;
@@ -592,7 +671,7 @@ const USER_FRAMES: usize = 256;
 /// Memory is there by pages.
 const PAGE: usize = 4096;
 
-impl<C: FireContext> FireEnv<'_, C> {
+impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
     /// `copyout(from, to, size)`; of a string up to its NUL and no more than `size`, as
     /// `copyoutstr(s, to, max)`. Where a page cannot be written the copy ends with a fault.
     #[cold]

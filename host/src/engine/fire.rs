@@ -7,26 +7,29 @@
 //! # Context
 //! All of this is the firing path; see the crate's rule.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 
 use dif::{
     env::{Env, Fault, FaultKind},
-    interp::{self, DifFault},
-    number::act,
+    interp::DifFault,
+    number::{act, var},
     string,
 };
 
 use super::{
-    code::{AggStep, DifoId, EcbCode, Loaded, Step},
-    env::FireEnv,
-    state::{Group, OutState, Reaction, SessionCore, SlotState, SlotView},
+    code::{AggStep, DifoId, EcbCode, Step},
+    env::{FireEnv, Target},
+    expr::{Expr, FastAgg, Leaf, MAX_NUMBERS, NumberKey},
+    state::{EXECNAME, Group, OutState, Reaction, SlotState, SlotView},
 };
 use crate::{
     arena::{
         activity::Activity,
         agg::AggTarget,
         config::BufPolicy,
-        header::{DropKind, STARTING, SlotHeader},
+        header::{DropKind, SlotHeader, TIMELESS},
+        key::{hash_end, hash_step},
         ring::{RingWriter, tag},
         spec::{End, SpecBuffer},
     },
@@ -80,68 +83,56 @@ impl ErrorRecord {
     }
 }
 
-/// One probe in one session.
-pub(crate) struct Probe<'a> {
-    pub(crate) core: &'a SessionCore,
-    pub(crate) program: &'a Loaded,
-    pub(crate) group: &'a Group,
-    /// The session's ERROR clauses on this machine.
-    pub(crate) errors: &'a Group,
+/// Fires a probe in one session. The slot is in a fire without a time until an ECB records or a
+/// script asks.
+#[inline(always)]
+pub(crate) fn fire<C: FireContext, K: Clock>(
+    target: &Target,
+    slot_state: &mut SlotState<'_>,
+    ctx: &C,
+    clock: &K,
+) {
+    let SlotState { view, env: state, out, reaction } = slot_state;
+    let view = &*view;
+    view.slot.in_fire.swap(TIMELESS, SeqCst);
+    let mut env = FireEnv { target, view, ctx, clock, state, now: 0, epid: Epid(0), error: None };
+    let mut begun = false;
+    for (number, epid) in &target.group.ecbs {
+        if !view.may_fire() {
+            break;
+        }
+        let Some(code) = target.program.ecbs.get(us(*number)) else { continue };
+        env.epid = *epid;
+        if code.is_bare() {
+            let head = [tag(*epid, RECORD_HEADER), env.time()];
+            push(view, &mut out.ring, head, &[]);
+            continue;
+        }
+        if !begun {
+            env.state.begin();
+            begun = true;
+        }
+        run(&mut env, out, reaction, code);
+    }
+    leave(view.slot);
 }
 
-impl Probe<'_> {
-    /// Fires. The clock is read after the slot has said that it is in a fire, so that the consumer
-    /// never hands out a younger record before this fire's.
-    #[inline]
-    pub(crate) fn fire<C: FireContext, K: Clock>(
-        &self,
-        state: &mut SlotState<'_>,
-        ctx: &C,
-        clock: &K,
-    ) {
-        let SlotState { view, env, out, reaction } = state;
-        let view = &*view;
-        let slot = view.slot;
-        slot.in_fire.swap(STARTING, SeqCst);
-        let now = clock.now();
-        slot.in_fire.store(now, Release);
-        env.begin();
-        let Self { core, program, group, .. } = *self;
-        if let ([(number, epid)], true) = (&*group.ecbs, view.may_fire()) {
-            let code = program.ecbs.get(us(*number));
-            if code.is_some_and(EcbCode::is_bare) {
-                push(view, &mut out.ring, [tag(*epid, RECORD_HEADER), now], &[]);
-                leave(slot);
-                return;
-            }
-        }
-        let env = FireEnv {
-            core,
-            view,
-            program,
-            group,
-            ctx,
-            state: env,
-            now,
-            epid: Epid(0),
-            error: None,
-        };
-        let mut ecb = Ecb { env, out, reaction, speculation: 0, before: 0 };
-        for (number, epid) in &group.ecbs {
-            if !view.may_fire() {
-                break;
-            }
-            let Some(code) = program.ecbs.get(us(*number)) else { continue };
-            ecb.env.epid = *epid;
-            ecb.speculation = 0;
-            if let Err(error) = ecb.run(code) {
-                ecb.fault(error, self.errors);
-            }
-            if ecb.env.state.strtok == 0 {
-                ecb.env.state.top = 0;
-            }
-        }
-        leave(slot);
+/// Runs one ECB, with its fault if it has one.
+#[inline(never)]
+fn run<C: FireContext, K: Clock>(
+    env: &mut FireEnv<'_, C, K>,
+    out: &mut OutState,
+    reaction: &mut Reaction,
+    code: &EcbCode,
+) {
+    let errors = &env.target.errors;
+    let mut ecb = Ecb { env, out, reaction, speculation: 0, before: 0 };
+    if let Err(error) = ecb.run(code) {
+        ecb.fault(error, errors);
+    }
+    // What needs the interpreter may have taken scratch.
+    if ecb.env.state.strtok == 0 {
+        ecb.env.state.top = 0;
     }
 }
 
@@ -153,8 +144,8 @@ fn leave(slot: &SlotHeader) {
 }
 
 /// One ECB while it runs.
-struct Ecb<'e, C> {
-    env: FireEnv<'e, C>,
+struct Ecb<'e, 'f, C, K> {
+    env: &'e mut FireEnv<'f, C, K>,
     out: &'e mut OutState,
     reaction: &'e mut Reaction,
     /// Where the record goes; 0: to the principal buffer.
@@ -171,14 +162,14 @@ enum Flow {
     Skip,
 }
 
-impl<'e, C: FireContext> Ecb<'e, C> {
+impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
     /// Counts a fault, tells the consumer, fires the ERROR clauses.
     #[cold]
     #[inline(never)]
-    fn fault(&mut self, error: ErrorRecord, errors: &'e Group) {
+    fn fault(&mut self, error: ErrorRecord, errors: &Arc<Group>) {
         let view = self.env.view;
         view.slot.count(DropKind::Error);
-        let (head, body) = error.to_words(self.env.now);
+        let (head, body) = error.to_words(self.env.time());
         let mut bytes = [0_u8; ErrorRecord::SIZE - 16];
         for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(body) {
             *to = word.to_le_bytes();
@@ -192,21 +183,37 @@ impl<'e, C: FireContext> Ecb<'e, C> {
             u64::from(error.kind),
             error.value,
         ];
-        let FireEnv { core, program, ctx, now, .. } = self.env;
+        if errors.ecbs.is_empty() {
+            return;
+        }
+        let FireEnv { target, ctx, clock, now, .. } = *self.env;
+        // Counted references, and not the last: nothing is freed here.
+        let target = &Target {
+            core: Arc::clone(&target.core),
+            program: Arc::clone(&target.program),
+            group: Arc::clone(errors),
+            errors: Arc::clone(errors),
+        };
         for (number, epid) in &errors.ecbs {
-            let Some(code) = program.ecbs.get(us(*number)) else { continue };
+            let Some(code) = target.program.ecbs.get(us(*number)) else { continue };
             let state = &mut *self.env.state;
             let (epid, error) = (*epid, Some(&args));
-            let env = FireEnv { core, view, program, group: errors, ctx, state, now, epid, error };
+            let env = &mut FireEnv { target, view, ctx, clock, state, now, epid, error };
             let (out, reaction) = (&mut *self.out, &mut *self.reaction);
-            if (Ecb { env, out, reaction, speculation: 0, before: 0 }).run(code).is_err() {
+            if (Ecb { env, out, reaction, speculation: 0, before: 0 }).run_outlined(code).is_err() {
                 view.slot.count(DropKind::DoubleError);
             }
         }
     }
 
-    #[inline]
+    #[inline(never)]
+    fn run_outlined(&mut self, code: &EcbCode) -> Result<(), ErrorRecord> {
+        self.run(code)
+    }
+
+    #[inline(always)]
     fn run(&mut self, code: &EcbCode) -> Result<(), ErrorRecord> {
+        self.speculation = 0;
         if let Some(predicate) = code.predicate {
             let holds = self.eval(predicate).map_err(|fault| self.error(0, fault))?;
             if holds == 0 {
@@ -229,20 +236,18 @@ impl<'e, C: FireContext> Ecb<'e, C> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn eval(&mut self, difo: DifoId) -> Result<u64, DifFault> {
-        match self.env.program.difo(difo) {
-            Some(difo) => interp::run(difo, &mut self.env),
-            None => Ok(0),
-        }
+        self.env.eval(difo)
     }
 
+    #[cold]
     fn error(&self, action: u32, fault: DifFault) -> ErrorRecord {
         let (kind, value) = (fault.fault.kind as u32, fault.fault.value);
         ErrorRecord { epid: self.env.epid, action, offset: fault.offset, kind, value }
     }
 
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, step: &Step) -> Result<Flow, DifFault> {
         match step {
             Step::Eval(difo) => {
@@ -252,18 +257,29 @@ impl<'e, C: FireContext> Ecb<'e, C> {
                 let value = self.eval(*difo)?;
                 self.put_value(*at, *size, value);
             }
+            Step::Aggregate(agg) => self.aggregate(agg)?,
+            _ => return self.other_step(step),
+        }
+        Ok(Flow::Next)
+    }
+
+    /// The steps that do more than one thing, or little that is worth a short way.
+    #[inline(never)]
+    fn other_step(&mut self, step: &Step) -> Result<Flow, DifFault> {
+        match step {
+            Step::Eval(_) | Step::Value { .. } | Step::Aggregate(_) => {}
             Step::String { difo, at, size } => {
-                let addr = self.eval(*difo)?;
+                let addr = self.env.eval_outlined(*difo)?;
                 let place = self.out.record.get_mut(us(*at)..us(*at + *size)).unwrap_or_default();
-                string::read(&mut self.env, addr, place).map_err(unlocated)?;
+                string::read(self.env, addr, place).map_err(unlocated)?;
             }
             Step::Bytes { difo, at, size, user } => {
-                let addr = self.eval(*difo)?;
+                let addr = self.env.eval_outlined(*difo)?;
                 let place = self.out.record.get_mut(us(*at)..us(*at + *size)).unwrap_or_default();
-                read_bytes(&mut self.env, addr, place, *user).map_err(unlocated)?;
+                read_bytes(self.env, addr, place, *user).map_err(unlocated)?;
             }
             Step::User { difo, at } => {
-                let value = self.eval(*difo)?;
+                let value = self.env.eval_outlined(*difo)?;
                 self.put(*at, &u64::from(self.env.ctx.pid()).to_le_bytes());
                 self.put(*at + 8, &value.to_le_bytes());
             }
@@ -276,16 +292,15 @@ impl<'e, C: FireContext> Ecb<'e, C> {
                 immstack(self.env.ctx, *frames, place.unwrap_or_default());
             }
             Step::Exit { difo, at } => {
-                let status = self.eval(*difo)?;
+                let status = self.env.eval_outlined(*difo)?;
                 self.put(*at, &low32(status).to_le_bytes());
                 self.exit(low32(status).cast_signed());
             }
             Step::Speculate(difo) => return self.speculate(*difo),
             Step::EndSpeculation { difo, commit } => {
-                let id = self.eval(*difo)?;
+                let id = self.env.eval_outlined(*difo)?;
                 self.end_speculation(id, *commit);
             }
-            Step::Aggregate(agg) => self.aggregate(agg)?,
             Step::React { kind, difo } => self.react(*kind, *difo)?,
         }
         Ok(Flow::Next)
@@ -321,7 +336,7 @@ impl<'e, C: FireContext> Ecb<'e, C> {
     }
 
     fn speculate(&mut self, difo: DifoId) -> Result<Flow, DifFault> {
-        let id = self.eval(difo)?;
+        let id = self.env.eval_outlined(difo)?;
         let view = self.env.view;
         if id == 0 || !view.specs.begin(id, view.number) {
             return Ok(Flow::Skip);
@@ -335,7 +350,7 @@ impl<'e, C: FireContext> Ecb<'e, C> {
         if view.specs.end(id, view.number, commit) != End::Own {
             return;
         }
-        let layout = &self.env.core.layout;
+        let layout = &self.env.target.core.layout;
         if let Some(buffer) = SpecBuffer::new(view.mem, layout, view.slot_at, id) {
             if commit {
                 self.commit(&buffer);
@@ -352,7 +367,7 @@ impl<'e, C: FireContext> Ecb<'e, C> {
         while let Some(len) = buffer.get(at, &mut self.out.record) {
             let bytes = self.out.record.get(..len).unwrap_or_default();
             if let Some((head, body)) = bytes.split_first_chunk() {
-                let head = [u64::from_le_bytes(*head), self.env.now];
+                let head = [u64::from_le_bytes(*head), self.env.time()];
                 let body = body.get(8..).unwrap_or_default();
                 push(self.env.view, &mut self.out.ring, head, body);
             }
@@ -362,7 +377,7 @@ impl<'e, C: FireContext> Ecb<'e, C> {
 
     fn react(&mut self, kind: u16, difo: Option<DifoId>) -> Result<(), DifFault> {
         let value = match difo {
-            Some(difo) => self.eval(difo)?,
+            Some(difo) => self.env.eval_outlined(difo)?,
             None => 0,
         };
         let reaction = match kind {
@@ -381,7 +396,7 @@ impl<'e, C: FireContext> Ecb<'e, C> {
     /// Puts the record where it belongs.
     #[inline]
     fn publish(&mut self, size: u32) {
-        let head = [tag(self.env.epid, size), self.env.now];
+        let head = [tag(self.env.epid, size), self.env.time()];
         if self.speculation == 0 {
             let body = self.out.record.get(us(RECORD_HEADER)..us(size)).unwrap_or_default();
             push(self.env.view, &mut self.out.ring, head, body);
@@ -395,7 +410,7 @@ impl<'e, C: FireContext> Ecb<'e, C> {
     fn keep_aside(&mut self, head: [u64; 2], size: u32) {
         self.put(0, &head[0].to_le_bytes());
         self.put(8, &head[1].to_le_bytes());
-        let (view, layout) = (self.env.view, &self.env.core.layout);
+        let (view, layout) = (self.env.view, &self.env.target.core.layout);
         let buffer = SpecBuffer::new(view.mem, layout, view.slot_at, self.speculation);
         let record = self.out.record.get(..us(size)).unwrap_or_default();
         if buffer.is_none_or(|buffer| buffer.push(record).is_err()) {
@@ -403,11 +418,46 @@ impl<'e, C: FireContext> Ecb<'e, C> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn aggregate(&mut self, agg: &AggStep) -> Result<(), DifFault> {
+        let Some(fast) = &agg.fast else { return self.aggregate_slowly(agg) };
+        let weight = self.env.fed(&fast.weight).inspect_err(|_| self.before = 1)?;
+        let value = self.env.fed(&fast.value)?;
+        if fast.key.is_empty() {
+            const HASH: u64 = hash_end(hash_step(0, 0));
+            self.feed_fast(fast, &[0], HASH, (value, weight));
+            return Ok(());
+        }
+        let mut key = NumberKey::<{ 1 + MAX_NUMBERS }>::new();
+        key.add(join(u32_of(fast.key.len()), 0));
+        for (leaf, size) in &fast.key {
+            key.add(cut(self.env.leaf(leaf), *size));
+        }
+        let (key, hash) = key.finish();
+        self.feed_fast(fast, key, hash, (value, weight));
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn feed_fast(&self, fast: &FastAgg, key: &[u64], hash: u64, fed: (u64, u64)) {
+        let view = self.env.view;
+        let who = (fast.identity, self.env.epid);
+        if view.active().feed_as(who, &fast.target, key, hash, fed).is_err() {
+            view.slot.count(DropKind::Aggregation);
+        }
+    }
+
+    #[inline(always)]
+    fn agg_target(&self, agg: &AggStep, varid: u32) -> AggTarget {
+        AggTarget { varid, func: agg.func, values: agg.values, epid: self.env.epid }
+    }
+
+    /// Any key.
+    #[inline(never)]
+    fn aggregate_slowly(&mut self, agg: &AggStep) -> Result<(), DifFault> {
         let varid = match agg.varid {
             Ok(varid) => varid,
-            Err(difo) => low32(self.eval(difo)?),
+            Err(difo) => low32(self.env.eval_outlined(difo)?),
         };
         self.out.key.start(&[]);
         let weights = u32::from(agg.weight.is_some());
@@ -416,19 +466,14 @@ impl<'e, C: FireContext> Ecb<'e, C> {
             self.key_part(part).inspect_err(|_| self.before = left + weights)?;
         }
         let weight = match agg.weight {
-            Some(difo) => self.eval(difo).inspect_err(|_| self.before = 1)?,
+            Some(difo) => self.env.eval_outlined(difo).inspect_err(|_| self.before = 1)?,
             None => 1,
         };
-        let value = match agg.value {
-            Some(difo) => self.eval(difo)?,
-            None => 1,
-        };
-        let view = self.env.view;
-        let [first, second] = &view.aggs;
-        let table = if view.slot.agg_active.load(Acquire) & 1 == 0 { first } else { second };
-        let target = AggTarget { varid, func: agg.func, values: agg.values, epid: self.env.epid };
+        let value = agg.value.map_or(Ok(1), |difo| self.env.eval_outlined(difo))?;
+        let target = self.agg_target(agg, varid);
         let (key, hash) = self.out.key.finish(0);
-        if table.feed(&target, key, hash, value, weight).is_err() {
+        let view = self.env.view;
+        if view.active().feed(&target, key, hash, value, weight).is_err() {
             view.slot.count(DropKind::Aggregation);
         }
         Ok(())
@@ -440,21 +485,26 @@ impl<'e, C: FireContext> Ecb<'e, C> {
     fn key_part(&mut self, part: &Step) -> Result<(), DifFault> {
         let _fits = match part {
             Step::Value { difo, size, .. } => {
-                let value = self.eval(*difo)?;
+                let value = self.env.eval_outlined(*difo)?;
                 self.out.key.scalar(cut(value, *size), 8)
             }
+            Step::String { difo, size, .. } if self.is_execname(*difo) => {
+                let name = self.env.ctx.execname();
+                let most = EXECNAME.min(us(*size)).saturating_sub(1);
+                self.out.key.put(name.get(..most).unwrap_or(name))
+            }
             Step::String { difo, size, .. } => {
-                let addr = self.eval(*difo)?;
+                let addr = self.env.eval_outlined(*difo)?;
                 return self.key_string(addr, us(*size));
             }
             Step::Bytes { difo, size, user, .. } => {
-                let addr = self.eval(*difo)?;
+                let addr = self.env.eval_outlined(*difo)?;
                 let place = self.out.part.get_mut(..us(*size)).unwrap_or_default();
-                read_bytes(&mut self.env, addr, place, *user).map_err(unlocated)?;
+                read_bytes(self.env, addr, place, *user).map_err(unlocated)?;
                 self.out.key.put(place)
             }
             Step::User { difo, .. } => {
-                let value = self.eval(*difo)?;
+                let value = self.env.eval_outlined(*difo)?;
                 let pid = u64::from(self.env.ctx.pid()).to_le_bytes();
                 let mut pair = [0; 16];
                 for (to, from) in pair.iter_mut().zip(pid.iter().chain(&value.to_le_bytes())) {
@@ -477,6 +527,10 @@ impl<'e, C: FireContext> Ecb<'e, C> {
         Ok(())
     }
 
+    fn is_execname(&self, difo: DifoId) -> bool {
+        matches!(self.env.target.program.expr(difo), Some(Expr::Leaf(Leaf::Builtin(var::EXECNAME))))
+    }
+
     /// Adds a string: from private memory as it lies, else by a copy.
     #[inline]
     fn key_string(&mut self, addr: u64, size: usize) -> Result<(), DifFault> {
@@ -487,7 +541,7 @@ impl<'e, C: FireContext> Ecb<'e, C> {
             return Ok(());
         }
         let place = self.out.part.get_mut(..size).unwrap_or_default();
-        let len = string::read(&mut self.env, addr, place).map_err(unlocated)?;
+        let len = string::read(self.env, addr, place).map_err(unlocated)?;
         let _fits = self.out.key.put(place.get(..len).unwrap_or_default());
         Ok(())
     }
@@ -505,8 +559,8 @@ fn unlocated(fault: Fault) -> DifFault {
     DifFault { fault, offset: 0 }
 }
 
-fn read_bytes<C: FireContext>(
-    env: &mut FireEnv<'_, C>,
+fn read_bytes<C: FireContext, K: Clock>(
+    env: &mut FireEnv<'_, C, K>,
     addr: u64,
     place: &mut [u8],
     user: bool,

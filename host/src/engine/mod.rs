@@ -20,6 +20,7 @@
 mod code;
 pub mod demand;
 mod env;
+mod expr;
 mod fire;
 #[cfg(feature = "std")]
 mod marks;

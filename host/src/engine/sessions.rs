@@ -17,7 +17,8 @@ use thiserror::Error;
 use super::{
     code::{LoadError, Loaded, ecb_count},
     demand::Demand,
-    fire::Probe,
+    env::Target,
+    fire::fire,
     marks::{Marked, Marks},
     private::{Guards, PerSlot, SlotGuard},
     state::{Group, Names, Places, Reaction, SessionCore, SlotState, SlotView},
@@ -27,7 +28,7 @@ use crate::{
     clock::{Clock, Monotonic},
     context::FireContext,
     ids::{Enabling, LocalSlot, MachineId, ProbeId, SlotId},
-    num::{u32_of, us},
+    num::us,
 };
 
 /// Names a session in its engine.
@@ -112,7 +113,7 @@ impl ProbeNames for NoNames {
 /// An open session.
 #[derive(Debug)]
 struct Session {
-    core: SessionCore,
+    core: Arc<SessionCore>,
     /// Looks into `arena`, and so goes before it.
     private: PerSlot<SlotState<'static>>,
     _arena: ArenaMap,
@@ -133,23 +134,19 @@ struct Open {
 #[derive(Debug)]
 struct Entry {
     session: Arc<Session>,
-    program: Arc<Loaded>,
-    group: Arc<Group>,
-    errors: Arc<Group>,
+    target: Target,
 }
 
-/// All enablings: for each probe the run of its entries.
+/// All enablings: for each probe its entries.
 #[derive(Debug, Default)]
 struct Table {
-    runs: Vec<(u32, u32)>,
-    entries: Vec<Entry>,
+    entries: Vec<Box<[Entry]>>,
 }
 
 impl Table {
     #[inline]
     fn of(&self, probe: ProbeId) -> &[Entry] {
-        let Some((start, end)) = self.runs.get(us(probe.0)) else { return &[] };
-        self.entries.get(us(*start)..us(*end)).unwrap_or_default()
+        self.entries.get(us(probe.0)).map_or(&[], |entries| entries)
     }
 }
 
@@ -269,7 +266,7 @@ impl<K: Clock> Engine<K> {
         control.next += 1;
         let id = SessionId(control.next);
         let open = Open {
-            session: Arc::new(Session { core, private, _arena: arena }),
+            session: Arc::new(Session { core: Arc::new(core), private, _arena: arena }),
             program: None,
             groups: BTreeMap::new(),
             errors: Arc::default(),
@@ -479,13 +476,7 @@ impl Entry {
         clock: &K,
     ) -> Reaction {
         let Some(state) = self.session.private.get(guard) else { return Reaction::Nothing };
-        let probe = Probe {
-            core: &self.session.core,
-            program: &self.program,
-            group: &self.group,
-            errors: &self.errors,
-        };
-        probe.fire(state, ctx, clock);
+        fire(&self.target, state, ctx, clock);
         match state.reaction {
             Reaction::Nothing => Reaction::Nothing,
             _ => core::mem::take(&mut state.reaction),
@@ -516,20 +507,21 @@ fn build(control: &Control) -> (Table, Marked) {
         for (probe, group) in &open.groups {
             by_probe.entry(*probe).or_default().push(Entry {
                 session: Arc::clone(&open.session),
-                program: Arc::clone(program),
-                group: Arc::clone(group),
-                errors: Arc::clone(&open.errors),
+                target: Target {
+                    core: Arc::clone(&open.session.core),
+                    program: Arc::clone(program),
+                    group: Arc::clone(group),
+                    errors: Arc::clone(&open.errors),
+                },
             });
         }
     }
     let mut table = Table::default();
     let marked = by_probe.keys().copied().collect();
     for (probe, entries) in by_probe {
-        let start = u32_of(table.entries.len());
-        table.entries.extend(entries);
-        table.runs.resize(us(probe.0) + 1, (0, 0));
-        if let Some(run) = table.runs.last_mut() {
-            *run = (start, u32_of(table.entries.len()));
+        table.entries.resize_with(us(probe.0) + 1, Box::default);
+        if let Some(place) = table.entries.last_mut() {
+            *place = entries.into_boxed_slice();
         }
     }
     (table, marked)

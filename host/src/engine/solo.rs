@@ -9,7 +9,8 @@ use alloc::{sync::Arc, vec::Vec};
 
 use super::{
     code::{LoadError, Loaded},
-    fire::Probe,
+    env::Target,
+    fire::fire,
     state::{Group, Names, Places, Reaction, SessionCore, SlotState, SlotView},
 };
 use crate::{
@@ -27,10 +28,7 @@ use crate::{
 /// One probe of one machine, as one slot fires it.
 #[derive(Debug)]
 pub struct Solo<'m> {
-    core: SessionCore,
-    program: Arc<Loaded>,
-    group: Group,
-    errors: Group,
+    target: Target,
     state: SlotState<'m>,
 }
 
@@ -90,9 +88,10 @@ impl<'m> Solo<'m> {
         let state = SlotState::new(&layout, view, u64::from(place.slot) + 1);
         let vmname = place.vmname.bytes().filter(|byte| *byte != 0).chain([0]).collect();
         let places = Places::new(&layout);
-        let core = SessionCore { layout, places, machine: place.machine, vmname };
-        let group = Group { names: Names::new(place.names), id, ecbs };
-        Ok(Self { core, program, group, errors: Group::default(), state })
+        let core = Arc::new(SessionCore { layout, places, machine: place.machine, vmname });
+        let group = Arc::new(Group { names: Names::new(place.names), id, ecbs });
+        let target = Target { core, program, group, errors: Arc::default() };
+        Ok(Self { target, state })
     }
 
     /// Fires.
@@ -100,8 +99,8 @@ impl<'m> Solo<'m> {
     /// # Context
     /// The firing path.
     pub fn fire<C: FireContext, K: Clock>(&mut self, ctx: &C, clock: &K) -> Reaction {
-        let Self { core, program, group, errors, state } = self;
-        Probe { core, program, group, errors }.fire(state, ctx, clock);
+        let Self { target, state } = self;
+        fire(target, state, ctx, clock);
         core::mem::take(&mut state.reaction)
     }
 }

@@ -1,7 +1,7 @@
 //! What a slot keeps in private memory, and what a session is made of as the firing path sees it.
 
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicU64, Ordering::Acquire};
 
 use dif::{env::Scope, number::var};
 
@@ -165,6 +165,13 @@ impl<'m> SlotView<'m> {
     #[inline]
     pub(crate) fn may_fire(&self) -> bool {
         Activity::load(&self.header.activity).may_fire(self.number == 0)
+    }
+
+    /// The aggregation buffer that the slot fills now.
+    #[inline(always)]
+    pub(crate) fn active(&self) -> &AggTable<'m> {
+        let [first, second] = &self.aggs;
+        if self.slot.agg_active.load(Acquire) & 1 == 0 { first } else { second }
     }
 
     /// `None` if there is no such slot.

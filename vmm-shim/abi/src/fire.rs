@@ -69,25 +69,43 @@ pub fn check_fire(word: impl Fn(usize) -> u64) -> Result<FireHead, Status> {
     const LEVEL: usize = core::mem::offset_of!(Header, cpu) / 8;
     const PROBE: usize = place(core::mem::offset_of!(Fire, probe)).word;
     const STACK: usize = place(core::mem::offset_of!(Fire, nstack)).word;
+    const FIXED: u64 = size_of::<Fire>() as u64;
+    let (length, level) = (word(LENGTH) >> 32, (word(LEVEL) >> 32) & 0xff);
+    let (probe, stack) = (word(PROBE), word(STACK));
+    let short = Context::all().difference(Context::NESTED);
+    let more = (length ^ FIXED)
+        | (level & !(Level::ALL.len() as u64 - 1))
+        | ((probe >> 32) & !u64::from(short.bits()))
+        | u64::from(low(stack));
+    if more == 0 {
+        return Ok(FireHead { probe: low(probe), frames: 0, has_nested: false });
+    }
+    check_long(length, level, probe, low(stack), word)
+}
+
+/// The part of [`check_fire`] for fires that carry more than the fixed part, or are wrong.
+#[cold]
+#[inline(never)]
+fn check_long(
+    length: u64,
+    level: u64,
+    probe: u64,
+    frames: u32,
+    word: impl Fn(usize) -> u64,
+) -> Result<FireHead, Status> {
     const MOST: u64 = BODY_SIZE as u64;
     const FIXED: u64 = size_of::<Fire>() as u64;
-    let length = word(LENGTH) >> 32;
-    let is_short = length == FIXED;
     // One comparison for both ends.
-    if !is_short && length.wrapping_sub(FIXED) > MOST - FIXED {
+    if length.wrapping_sub(FIXED) > MOST - FIXED {
         return Err(Status::BadLength);
     }
-    let level = (word(LEVEL) >> 32) & 0xff;
     if level >= Level::ALL.len() as u64 {
         return Err(Status::BadArgument);
     }
-    let probe = word(PROBE);
     if (probe >> 32) & !u64::from(Context::all().bits()) != 0 {
         return Err(Status::BadArgument);
     }
-    let frames = low(word(STACK));
-    let fits = frames as usize <= MAX_STACK && FIXED + u64::from(frames) * 8 <= length;
-    if frames != 0 && (is_short || !fits) {
+    if frames as usize > MAX_STACK || FIXED + u64::from(frames) * 8 > length {
         return Err(Status::BadLength);
     }
     let has_nested = low(probe >> 32) & u32::from(Context::NESTED.bits()) != 0;
@@ -123,6 +141,7 @@ const _: () = {
     assert!(core::mem::offset_of!(Nested, kind) % 8 == 0);
     assert!(core::mem::offset_of!(Fire, probe) % 8 == 0);
     assert!(core::mem::offset_of!(Fire, nstack) % 8 == 0);
+    assert!(Level::ALL.len().is_power_of_two());
 };
 
 #[cfg(test)]

@@ -1,0 +1,414 @@
+//! Expressions as the firing path evaluates them: a DIFO's plan with every place resolved, else
+//! the interpreter.
+//!
+//! [`dif::plan`] says which DIFOs come to a formula; here their variables become offsets, keys and
+//! fields of a fire when the program is loaded. A formula with a variable that is not a plain
+//! number, or whose reading may fault, stays with the interpreter, so evaluating cannot fail.
+
+use alloc::boxed::Box;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+use dif::{
+    decode::{Shape, Test, VerifiedDifo},
+    env::{AtomicOp, Scope},
+    interp::{self, DifFault},
+    number::var,
+    plan::{self, Binary, Effect, Node, Plan},
+};
+
+use super::{
+    code::{AggStep, DifoId, Step},
+    env::FireEnv,
+    state::{Place, Places},
+};
+use crate::{
+    arena::{
+        agg::AggTarget,
+        config::{VarKind, scope_raw},
+        key::{hash_end, hash_step},
+    },
+    clock::Clock,
+    context::FireContext,
+    ids::Epid,
+    num::{join, u32_of, us},
+};
+
+/// A number that is there without computing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leaf {
+    Constant(u64),
+    Arg(u8),
+    Pid,
+    Tid,
+    Timestamp,
+    /// A scalar global at an offset of the arena.
+    Global(usize),
+    /// A scalar clause-local at an offset of the slot's.
+    Local(usize),
+    /// A scalar thread-local: the first word of its key.
+    Own(u64),
+    /// A built-in variable that every machine has and that cannot fault.
+    Builtin(u16),
+}
+
+/// An element of an array of scalars: the first word of its key, whether it is thread-local, and
+/// the key.
+#[derive(Clone, Debug)]
+pub(crate) struct Element {
+    variable: u64,
+    own: bool,
+    key: Box<[Leaf]>,
+}
+
+/// What becomes of a formula's value.
+#[derive(Clone, Debug)]
+enum Fate {
+    Result,
+    Global(usize),
+    Local(usize),
+    Own(u64),
+    Element(Element),
+    /// Adds to a global of 8 bytes, or subtracts.
+    Update {
+        offset: usize,
+        subtract: bool,
+        before: bool,
+    },
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Leaf(Leaf),
+    Binary(Binary, Leaf, Leaf),
+    Element(Element),
+}
+
+/// A formula and what becomes of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Formula {
+    value: Value,
+    extend: u8,
+    fate: Fate,
+}
+
+/// A DIFO, ready to be evaluated.
+#[derive(Clone, Debug)]
+pub(crate) enum Expr {
+    /// A number.
+    Leaf(Leaf),
+    /// A number compared with a constant.
+    Test(Leaf, Test),
+    /// A formula.
+    Formula(Box<Formula>),
+    /// What only the interpreter can do.
+    General,
+}
+
+/// Words of the longest key of an [`Element`]: the head, the shape, the elements.
+const KEY: usize = 4 + plan::MAX_KEY;
+
+impl Expr {
+    /// Resolves a DIFO.
+    pub(crate) fn new(difo: &VerifiedDifo, places: &Places) -> Self {
+        Self::resolve(difo, places).unwrap_or(Self::General)
+    }
+
+    fn resolve(difo: &VerifiedDifo, places: &Places) -> Option<Self> {
+        if let Shape::Constant(value) = difo.shape() {
+            return Some(Self::Leaf(Leaf::Constant(value)));
+        }
+        if let Some(test) = difo.test() {
+            return Some(Self::Test(leaf(test.leaf(), places)?, *test));
+        }
+        let Plan { value, extend, effect } = difo.plan()?;
+        if let (Node::Leaf(it), 0, Effect::None) = (value, extend, effect) {
+            return Some(Self::Leaf(leaf(*it, places)?));
+        }
+        let value = match value {
+            Node::Leaf(it) => Value::Leaf(leaf(*it, places)?),
+            Node::Binary(op, a, b) => Value::Binary(*op, leaf(*a, places)?, leaf(*b, places)?),
+            Node::Element(scope, id, key) => Value::Element(element(*scope, *id, key, places)?),
+        };
+        let fate = fate(effect, places)?;
+        Some(Self::Formula(Box::new(Formula { value, extend: *extend, fate })))
+    }
+}
+
+/// The first word of a dynamic variable's key.
+pub(crate) fn variable_word(scope: Scope, id: u16) -> u64 {
+    join(u32::from(scope_raw(scope)) + 1, u32::from(id))
+}
+
+fn leaf(it: plan::Leaf, places: &Places) -> Option<Leaf> {
+    Some(match it {
+        plan::Leaf::Constant(value) => Leaf::Constant(value),
+        plan::Leaf::Builtin(id @ var::ARG0..=var::ARG9) => {
+            Leaf::Arg(u8::try_from(id - var::ARG0).ok()?)
+        }
+        plan::Leaf::Builtin(var::PID) => Leaf::Pid,
+        plan::Leaf::Builtin(var::TID) => Leaf::Tid,
+        plan::Leaf::Builtin(var::TIMESTAMP) => Leaf::Timestamp,
+        plan::Leaf::Builtin(id) => super::env::is_plain(id).then_some(Leaf::Builtin(id))?,
+        plan::Leaf::Variable(scope, id) => match (scope, places.get(scope, id)) {
+            (Scope::Global, Place::Scalar { offset, .. }) => Leaf::Global(offset),
+            (Scope::Local, Place::Scalar { offset, .. }) => Leaf::Local(offset),
+            (Scope::Thread, Place::Dynamic { kind: VarKind::Scalar, .. }) => {
+                Leaf::Own(variable_word(scope, id))
+            }
+            _ => return None,
+        },
+    })
+}
+
+fn element(scope: Scope, id: u16, key: &[plan::Leaf], places: &Places) -> Option<Element> {
+    let Place::Dynamic { kind: VarKind::Scalar, .. } = places.get(scope, id) else { return None };
+    let key: Option<Box<[Leaf]>> = key.iter().map(|it| leaf(*it, places)).collect();
+    let (variable, own) = (variable_word(scope, id), scope == Scope::Thread);
+    Some(Element { variable, own, key: key.filter(|key| key.len() <= plan::MAX_KEY)? })
+}
+
+fn fate(effect: &Effect, places: &Places) -> Option<Fate> {
+    Some(match effect {
+        Effect::None => Fate::Result,
+        Effect::Store(scope, id) => match leaf(plan::Leaf::Variable(*scope, *id), places)? {
+            Leaf::Global(offset) => Fate::Global(offset),
+            Leaf::Local(offset) => Fate::Local(offset),
+            Leaf::Own(variable) => Fate::Own(variable),
+            _ => return None,
+        },
+        Effect::StoreElement(scope, id, key) => Fate::Element(element(*scope, *id, key, places)?),
+        Effect::Update { id, op, before } => match places.get(Scope::Global, *id) {
+            Place::Scalar { offset, size: 8 } if matches!(op, AtomicOp::Add | AtomicOp::Sub) => {
+                Fate::Update { offset, subtract: *op == AtomicOp::Sub, before: *before }
+            }
+            _ => return None,
+        },
+    })
+}
+
+/// A key of numbers only, under construction with its hash.
+pub(crate) struct NumberKey<const N: usize> {
+    words: [u64; N],
+    len: usize,
+    hash: u64,
+}
+
+impl<const N: usize> NumberKey<N> {
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self { words: [0; N], len: 0, hash: 0 }
+    }
+
+    /// Adds a word; beyond `N` it is left out, which whoever made the key's plan has excluded.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, word: u64) {
+        if let Some(place) = self.words.get_mut(self.len) {
+            *place = word;
+            self.len += 1;
+            self.hash = hash_step(self.hash, word);
+        }
+    }
+
+    /// The words and their hash, as [`crate::arena::key::hash`] has it.
+    #[inline(always)]
+    pub(crate) fn finish(&self) -> (&[u64], u64) {
+        (self.words.get(..self.len).unwrap_or_default(), hash_end(self.hash))
+    }
+}
+
+impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
+    /// Evaluates a DIFO of the loaded program.
+    #[inline(always)]
+    pub(crate) fn eval(&mut self, difo: u32) -> Result<u64, DifFault> {
+        match self.target.program.expr(difo) {
+            Some(Expr::Leaf(leaf)) => Ok(self.leaf(leaf)),
+            Some(Expr::Test(leaf, test)) => Ok(test.answer(self.leaf(leaf))),
+            Some(Expr::Formula(formula)) => Ok(self.formula(formula)),
+            _ => self.interpret(difo),
+        }
+    }
+
+    /// As [`Self::eval`], where a call costs less than what is spared.
+    #[inline(never)]
+    pub(crate) fn eval_outlined(&mut self, difo: DifoId) -> Result<u64, DifFault> {
+        self.eval(difo)
+    }
+
+    /// What an aggregation is fed.
+    #[inline(always)]
+    pub(crate) fn fed(&mut self, fed: &Fed) -> Result<u64, DifFault> {
+        match fed {
+            Fed::One => Ok(1),
+            Fed::Leaf(leaf) => Ok(self.leaf(leaf)),
+            Fed::Difo(difo) => self.eval_outlined(*difo),
+        }
+    }
+
+    /// A DIFO that is no formula.
+    #[inline(never)]
+    fn interpret(&mut self, difo: u32) -> Result<u64, DifFault> {
+        match self.target.program.difo(difo) {
+            Some(difo) => interp::run(difo, self),
+            None => Ok(0),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn leaf(&mut self, leaf: &Leaf) -> u64 {
+        match *leaf {
+            Leaf::Constant(value) => value,
+            Leaf::Arg(index) => self.arg(usize::from(index)),
+            Leaf::Pid => u64::from(self.ctx.pid()),
+            Leaf::Tid => u64::from(self.ctx.tid()),
+            Leaf::Timestamp => self.time(),
+            Leaf::Global(offset) => self.global(offset).map_or(0, |cell| cell.load(Relaxed)),
+            _ => self.other_leaf(leaf),
+        }
+    }
+
+    #[inline(never)]
+    fn other_leaf(&mut self, leaf: &Leaf) -> u64 {
+        match *leaf {
+            Leaf::Local(offset) => self.local_word(offset),
+            Leaf::Own(variable) => {
+                let (key, hash) = self.own_key(variable);
+                self.number_of(&key, hash)
+            }
+            Leaf::Builtin(id) => self.plain_builtin(id),
+            _ => 0,
+        }
+    }
+
+    /// The key of a thread-local scalar, and its hash.
+    #[inline(always)]
+    fn own_key(&self, variable: u64) -> ([u64; 4], u64) {
+        let key = [variable, self.thread_word(), self.ctx.thread(), 0];
+        (key, hash_end(key.iter().fold(0, |hash, word| hash_step(hash, *word))))
+    }
+
+    #[inline(always)]
+    fn number_of(&self, key: &[u64], hash: u64) -> u64 {
+        let found = self.view.dynvars.as_ref().and_then(|vars| vars.get(key, hash));
+        found.and_then(|found| found.words.first()).map_or(0, |word| word.load(Relaxed))
+    }
+
+    #[inline(always)]
+    fn set_number(&self, key: &[u64], hash: u64, value: u64) {
+        let Some(vars) = self.view.dynvars.as_ref() else { return };
+        if value == 0 {
+            vars.delete(key, hash);
+        } else if let Err(kind) = vars.set_number(key, hash, value) {
+            self.view.slot.count(kind);
+        }
+    }
+
+    #[inline(always)]
+    fn element_key(&mut self, element: &Element) -> NumberKey<KEY> {
+        let mut key = NumberKey::new();
+        let (thread, kthread) =
+            if element.own { (self.thread_word(), self.ctx.thread()) } else { (0, 0) };
+        key.add(element.variable);
+        key.add(thread);
+        key.add(kthread);
+        key.add(join(u32_of(element.key.len()), 0));
+        for leaf in &element.key {
+            key.add(self.leaf(leaf));
+        }
+        key
+    }
+
+    #[inline(never)]
+    fn formula(&mut self, formula: &Formula) -> u64 {
+        let value = match &formula.value {
+            Value::Leaf(leaf) => self.leaf(leaf),
+            Value::Binary(op, a, b) => op.apply(self.leaf(a), self.leaf(b)),
+            Value::Element(element) => self.element(element),
+        };
+        let spare = formula.extend & 63;
+        let value = ((value << spare).cast_signed() >> spare).cast_unsigned();
+        match &formula.fate {
+            Fate::Result => {}
+            Fate::Global(offset) => {
+                if let Some(cell) = self.global(*offset) {
+                    cell.store(value, Relaxed);
+                }
+            }
+            Fate::Local(offset) => self.put_local(*offset, value),
+            Fate::Own(variable) => {
+                let (key, hash) = self.own_key(*variable);
+                self.set_number(&key, hash, value);
+            }
+            Fate::Element(element) => self.set_element(element, value),
+            Fate::Update { offset, subtract, before } => {
+                let Some(cell) = self.global(*offset) else { return 0 };
+                let by = if *subtract { value.wrapping_neg() } else { value };
+                let old = cell.fetch_add(by, AcqRel);
+                return if *before { old } else { old.wrapping_add(by) };
+            }
+        }
+        value
+    }
+
+    #[inline(always)]
+    fn element(&mut self, element: &Element) -> u64 {
+        let key = self.element_key(element);
+        let (words, hash) = key.finish();
+        self.number_of(words, hash)
+    }
+
+    #[inline(always)]
+    fn set_element(&mut self, element: &Element, value: u64) {
+        let key = self.element_key(element);
+        let (words, hash) = key.finish();
+        self.set_number(words, hash, value);
+    }
+}
+
+/// The most elements of the key of a [`FastAgg`].
+pub(crate) const MAX_NUMBERS: usize = 4;
+
+/// What an aggregation is fed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fed {
+    /// Nothing says: 1.
+    One,
+    Leaf(Leaf),
+    Difo(DifoId),
+}
+
+/// An aggregating action whose key is few numbers that are there without computing.
+#[derive(Clone, Debug)]
+pub(crate) struct FastAgg {
+    /// The key's elements, each cut to its size.
+    pub(crate) key: Box<[(Leaf, u32)]>,
+    pub(crate) value: Fed,
+    pub(crate) weight: Fed,
+    /// As [`crate::arena::agg::AggTable::feed`] wants it, the epid to be filled in.
+    pub(crate) target: AggTarget,
+    pub(crate) identity: u64,
+}
+
+impl FastAgg {
+    pub(crate) fn new(agg: &AggStep, exprs: &[Expr]) -> Option<Self> {
+        let varid = agg.varid.ok()?;
+        let leaf = |difo: DifoId| match exprs.get(us(difo)) {
+            Some(Expr::Leaf(leaf)) => Some(*leaf),
+            _ => None,
+        };
+        let number = |step: &Step| match step {
+            Step::Value { difo, size, .. } => Some((leaf(*difo)?, *size)),
+            _ => None,
+        };
+        if agg.key.len() > MAX_NUMBERS {
+            return None;
+        }
+        let key: Box<[_]> = agg.key.iter().map(number).collect::<Option<_>>()?;
+        let fed = |difo: Option<DifoId>| match difo {
+            None => Fed::One,
+            Some(difo) => leaf(difo).map_or(Fed::Difo(difo), Fed::Leaf),
+        };
+        let target = AggTarget { varid, func: agg.func, values: agg.values, epid: Epid(0) };
+        let identity = target.identity(1 + key.len());
+        Some(Self { key, value: fed(agg.value), weight: fed(agg.weight), target, identity })
+    }
+}
