@@ -8,9 +8,11 @@
 //! | `err.D_TAG.*.d` | refused with that tag, status 1 |
 //! | `drp.KIND.*.d` | drops of that kind reported, status 0 |
 //!
-//! `NAME.out` is standard output to the byte; without it, output is not looked at. A first line
-//! `/* args: … */` gives the script arguments. `HYPERTRACE_BLESS=1 cargo test -p cli --test
-//! golden` writes the `.out` files anew: look at the difference before you keep it.
+//! `NAME.out` is standard output to the byte, `NAME.err` standard error; without them, nobody looks.
+//! Lines at the script's start set the run up: `/* args: … */` gives the script arguments,
+//! `/* options: … */` gives `dtrace` options, `/* status: 3 */` says what a `tst` exits with.
+//! `HYPERTRACE_BLESS=1 cargo test -p cli --test golden` writes these files anew: look at the
+//! difference before you keep it.
 #![expect(clippy::unwrap_used, reason = "helpers of a test: a failure here is the test's")]
 
 use std::{
@@ -30,17 +32,28 @@ fn scripts() -> Vec<PathBuf> {
     all
 }
 
-fn run(script: &Path) -> Output {
+/// What a line `/* key: value */` at the script's start says.
+fn directive(script: &Path, key: &str) -> Option<String> {
     let text = fs::read_to_string(script).unwrap();
-    let args = text
-        .lines()
-        .next()
-        .and_then(|line| line.strip_prefix("/* args: ").and_then(|line| line.strip_suffix(" */")));
+    let said = |line: &str| {
+        let inner = line.strip_prefix("/* ")?.strip_suffix(" */")?;
+        Some(inner.strip_prefix(key)?.strip_prefix(": ")?.to_owned())
+    };
+    text.lines().take_while(|line| line.starts_with("/* ")).find_map(said)
+}
+
+fn run(script: &Path) -> Output {
+    let words = |key| {
+        let text = directive(script, key).unwrap_or_default();
+        text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
     Command::new(env!("CARGO_BIN_EXE_dtrace"))
         .current_dir(script.parent().unwrap())
-        .args(["-x", "errtags", "-s"])
+        .args(["-x", "errtags"])
+        .args(words("options"))
+        .arg("-s")
         .arg(script.file_name().unwrap())
-        .args(args.unwrap_or("").split_whitespace())
+        .args(words("args"))
         .env("TZ", "UTC")
         .output()
         .unwrap()
@@ -52,8 +65,9 @@ fn check_name(script: &Path, output: &Output) -> Result<(), String> {
     let err = String::from_utf8_lossy(&output.stderr);
     let status = output.status.code();
     let fields: Vec<&str> = name.split('.').collect();
+    let wanted = directive(script, "status").map_or(0, |status| status.parse().unwrap());
     match fields[..] {
-        ["tst", ..] if status == Some(0) => Ok(()),
+        ["tst", ..] if status == Some(wanted) => Ok(()),
         ["err", tag, ..] if status == Some(1) && err.contains(&format!("[{tag}]")) => Ok(()),
         ["drp", kind, ..] => {
             let words = match kind {
@@ -72,19 +86,24 @@ fn check_name(script: &Path, output: &Output) -> Result<(), String> {
 }
 
 fn check_output(script: &Path, output: &Output) -> Result<(), String> {
-    let golden = script.with_extension("d.out");
+    check_stream(script, "d.out", &output.stdout)?;
+    check_stream(script, "d.err", &output.stderr)
+}
+
+fn check_stream(script: &Path, extension: &str, got: &[u8]) -> Result<(), String> {
+    let golden = script.with_extension(extension);
     if std::env::var_os("HYPERTRACE_BLESS").is_some() {
-        if golden.exists() || script.file_name().unwrap().to_str().unwrap().starts_with("tst.") {
-            fs::write(&golden, &output.stdout).unwrap();
+        let is_test = script.file_name().unwrap().to_str().unwrap().starts_with("tst.");
+        if golden.exists() || is_test && extension == "d.out" {
+            fs::write(&golden, got).unwrap();
         }
         return Ok(());
     }
     let Ok(expected) = fs::read(&golden) else { return Ok(()) };
-    if expected == output.stdout {
+    if expected == got {
         return Ok(());
     }
-    let (expected, got) =
-        (String::from_utf8_lossy(&expected), String::from_utf8_lossy(&output.stdout));
+    let (expected, got) = (String::from_utf8_lossy(&expected), String::from_utf8_lossy(got));
     Err(format!("expected:\n{expected}\ngot:\n{got}"))
 }
 
