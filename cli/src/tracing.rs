@@ -130,8 +130,10 @@ fn find(invocation: &Invocation) -> Result<Found, Failure> {
 fn output(invocation: &Invocation) -> Result<Box<dyn Write>, Failure> {
     match &invocation.output {
         None => Ok(Box::new(BufWriter::new(io::stdout()))),
-        Some(name) => append_to(name)
-            .map_err(|error| Failure(format!("failed to open output file '{name}': {error}"))),
+        Some(name) => append_to(name).map_err(|error| {
+            let why = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw).desc();
+            Failure(format!("failed to open output file '{name}': {why}"))
+        }),
     }
 }
 
@@ -271,6 +273,9 @@ fn trace(
     let signals = signals::caught()
         .map_err(|error| Failure(format!("failed to wait for signals: {error}")))?;
     session.start().map_err(|error| brief(&error, invocation.verbose))?;
+    for line in session.clamped_rates() {
+        complain(&line);
+    }
     if session.options().destructive && !session.options().quiet {
         complain("allowing destructive actions");
     }

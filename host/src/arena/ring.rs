@@ -128,6 +128,13 @@ impl RingWriter {
         let size = u64_of(buffer.len() * 8);
         match policy {
             BufPolicy::Ring if needed <= size => {}
+            // The reader has emptied it, which it does once, when nobody but END is left.
+            BufPolicy::Fill
+                if self.closed && slot.tail.load(Relaxed) == self.head && needed <= size =>
+            {
+                self.closed = false;
+                return Ok(());
+            }
             BufPolicy::Fill => {
                 self.closed = true;
                 return Err(Full);
@@ -385,6 +392,9 @@ mod tests {
             Err(Full)
         );
         assert_eq!(push(&mut writer, (slot, buffer), BufPolicy::Fill, &record(1, 3, 0)), Err(Full));
+        // Emptied by the reader, it takes what END has to say.
+        slot.tail.store(slot.head.load(Relaxed), Relaxed);
+        assert!(push(&mut writer, (slot, buffer), BufPolicy::Fill, &record(1, 4, 0)).is_ok());
     }
 
     /// A record longer than the whole buffer is refused under every policy, and does not spin.

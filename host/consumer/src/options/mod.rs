@@ -268,6 +268,43 @@ impl Options {
     }
 }
 
+/// The bounds of `cleanrate` and `statusrate`: what the kernel makes of rates beyond them.
+const CLEAN_RATE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_secs(60));
+const STATUS_RATE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(10));
+
+impl Options {
+    /// Brings rates into their bounds and says so of each that changed.
+    pub fn clamp_rates(&mut self) -> Vec<String> {
+        let rates = [
+            ("cleaning rate", &mut self.cleanrate, CLEAN_RATE),
+            ("status rate", &mut self.statusrate, STATUS_RATE),
+        ];
+        let mut said = Vec::new();
+        for (name, rate, (least, most)) in rates {
+            let asked = std::mem::replace(rate, (*rate).clamp(least, most));
+            if asked != *rate {
+                // dtrace(1) calls a longer interval a reduced rate.
+                let direction = if *rate > asked { "reduced" } else { "increased" };
+                said.push(format!("{name} {direction} to {}", rate_in_words(*rate)));
+            }
+        }
+        said
+    }
+}
+
+fn rate_in_words(rate: Duration) -> String {
+    const SECOND: u128 = 1_000_000_000;
+    match rate.as_nanos() {
+        nanoseconds @ 1..=SECOND if SECOND.is_multiple_of(nanoseconds) => {
+            format!("{} hz", SECOND / nanoseconds)
+        }
+        nanoseconds if nanoseconds.is_multiple_of(SECOND) => {
+            format!("once every {} seconds", nanoseconds / SECOND)
+        }
+        nanoseconds => format!("once every {nanoseconds} nanoseconds"),
+    }
+}
+
 fn position(value: Option<&str>) -> Result<usize, OptionError> {
     run_time(value).map(|n| usize::try_from(n.unwrap_or(0)).unwrap_or(usize::MAX))
 }
@@ -342,6 +379,18 @@ mod tests {
         let mut pragma = |name, value| options.set(name, value, From::Program);
         assert_eq!(pragma("define", Some("X=1")), Err(OptionError::Context));
         assert_eq!(pragma("bufsize", Some("1k")), Ok(()));
+    }
+
+    /// Rates beyond what the kernel takes are brought there, in dtrace(1)'s words.
+    #[test]
+    fn rates_are_clamped() {
+        let mut options = set("cleanrate", Some("1ns")).unwrap();
+        options.set("statusrate", Some("1h"), From::CommandLine).unwrap();
+        assert_eq!(
+            options.clamp_rates(),
+            ["cleaning rate reduced to 5000 hz", "status rate increased to once every 10 seconds"]
+        );
+        assert!(options.clamp_rates().is_empty());
     }
 
     /// Resolvers are exactly those named.

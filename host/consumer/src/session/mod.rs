@@ -88,6 +88,12 @@ pub enum SessionError {
     /// The arena cannot be made.
     #[error("could not enable tracing: {0}")]
     Arena(#[from] ArenaError),
+    /// A clause's record is longer than the principal buffer.
+    #[error("could not enable tracing: Enabling exceeds size of buffer")]
+    TooSmall,
+    /// What END records is more than the principal buffer holds.
+    #[error("could not enable tracing: END enablings exceed size of principal buffer")]
+    NoRoomForEnd,
     /// Buffers do not fit into memory, and `bufresize=manual` forbids to make them smaller.
     #[error("could not enable tracing: Cannot allocate memory")]
     Memory,
@@ -233,6 +239,11 @@ impl Session {
         &self.options
     }
 
+    /// Brings rates into their bounds; returns what to say of those that changed.
+    pub fn clamped_rates(&mut self) -> Vec<String> {
+        self.options.clamp_rates()
+    }
+
     /// Whether a compile-time option without a value was set.
     #[must_use]
     pub fn wants(&self, option: &str) -> bool {
@@ -266,6 +277,7 @@ impl Session {
         let kernel = self.host_works_in_kernel();
         self.config = self.arena_config(kernel)?;
         self.programs.lay_out(&self.config)?;
+        self.check_room()?;
         let config = self.config.clone();
         let arena = match self.machines.first_mut().filter(|_| kernel) {
             Some(host) => host.link.kernel_arena(config).map_err(SessionError::Host)?,
@@ -287,6 +299,19 @@ impl Session {
         }
         self.wait_enabled();
         Ok(())
+    }
+
+    /// Whether every clause's record fits into the buffers that were asked for.
+    fn check_room(&self) -> Result<(), SessionError> {
+        let asked = self.options.bufsize & !7;
+        let mut ends = 0_u64;
+        for (size, is_end) in self.programs.record_sizes() {
+            if size > asked {
+                return Err(SessionError::TooSmall);
+            }
+            ends = ends.saturating_add(if is_end { size } else { 0 });
+        }
+        if ends > asked { Err(SessionError::NoRoomForEnd) } else { Ok(()) }
     }
 
     /// Whether the host's kernel will work on the arena.
@@ -327,6 +352,8 @@ impl Session {
             stackframes: small(options.stackframes),
             destructive: options.destructive,
             wall_offset: clock::wall_offset(),
+            ustackframes: small(options.ustackframes),
+            jstackframes: small(options.jstackframes),
             ..ArenaConfig::default()
         };
         for (_, compiled) in self.programs.all() {

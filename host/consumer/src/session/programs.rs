@@ -124,6 +124,17 @@ impl Programs {
         Ok(())
     }
 
+    /// The size of every laid out clause's record, and whether it is one of END.
+    pub(super) fn record_sizes(&self) -> impl Iterator<Item = (u64, bool)> {
+        let loaded = self.entries.iter().filter_map(|entry| entry.loaded.as_ref());
+        loaded.flat_map(|(program, _)| {
+            let descriptions = &program.compiled.descriptions;
+            program.layouts.iter().zip(descriptions).map(|(layout, (_, desc))| {
+                (u64::from(layout.size), desc.provider == "dtrace" && desc.name == "END")
+            })
+        })
+    }
+
     /// Makes a machine that came later known, if the program of its kernel fits it.
     pub(super) fn adopt(&mut self, machine: &Machine) -> bool {
         let index = self.by_kernel.get(&machine.kernel).copied();

@@ -286,10 +286,14 @@ impl Session {
         }
         self.activate(false);
         self.wait_quiet();
+        // What there is goes out of the buffers, so that END finds room; it is printed with
+        // aggregations as they are after END.
+        let records = self.collect(true);
         self.fire("END");
         self.step(Activity::Cooldown, Activity::Stopped);
         self.disable();
         self.snapshot(true);
+        self.print_all(&records)?;
         self.drain(true)?;
         self.report_drops();
         self.printer.write(b"\n")?;
@@ -467,8 +471,14 @@ impl Session {
 
     /// Prints the records that are ready.
     fn drain(&mut self, all: bool) -> Result<(), SessionError> {
+        let records = self.collect(all);
+        self.print_all(&records)
+    }
+
+    /// Takes the records that are ready, or all that there are.
+    fn collect(&mut self, all: bool) -> Vec<(SlotId, RawRecord)> {
         let mut records: Vec<(SlotId, RawRecord)> = Vec::new();
-        let Some(live) = &mut self.live else { return Ok(()) };
+        let Some(live) = &mut self.live else { return records };
         let mut keep = |slot: SlotId, record: &RawRecord| records.push((slot, record.clone()));
         if all {
             live.reader.drain_all(&mut keep);
@@ -482,6 +492,10 @@ impl Session {
                 "{lost} principal buffer(s) made no sense; the records in them are lost"
             ));
         }
+        records
+    }
+
+    fn print_all(&mut self, records: &[(SlotId, RawRecord)]) -> Result<(), SessionError> {
         for (at, (slot, record)) in records.iter().enumerate() {
             let flow = if self.options.flowindent && record.epid != ERROR_EPID {
                 let rest = records.iter().skip(at + 1).map(|(slot, record)| (*slot, record.epid));
