@@ -454,6 +454,27 @@ impl Function {
     }
 }
 
+/// The functions that the first one reaches, without what no path reaches in them. The kernel
+/// refuses both.
+pub(crate) fn live(functions: &[Function]) -> Vec<Function> {
+    let mut pruned: Vec<Function> = functions.iter().map(Function::pruned).collect();
+    let mut places: Vec<Option<usize>> = vec![None; pruned.len()];
+    let mut work = vec![0];
+    while let Some(at) = work.pop() {
+        if let (Some(function), Some(place @ None)) = (pruned.get(at), places.get_mut(at)) {
+            *place = Some(0);
+            work.extend(function.calls.iter().map(|(_, callee)| callee.0));
+        }
+    }
+    for (number, place) in places.iter_mut().flatten().enumerate() {
+        *place = number;
+    }
+    for (_, callee) in pruned.iter_mut().flat_map(|function| &mut function.calls) {
+        callee.0 = places.get(callee.0).copied().flatten().unwrap_or(0);
+    }
+    pruned.into_iter().zip(places).filter_map(|(f, place)| place.map(|_| f)).collect()
+}
+
 /// A linked program.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Linked {
@@ -463,12 +484,11 @@ pub(crate) struct Linked {
     pub(crate) starts: Vec<u32>,
 }
 
-/// Lays functions one behind the other. `maps` gives the descriptor of every map.
+/// Lays functions of [`live`] one behind the other. `maps` gives the descriptor of every map.
 pub(crate) fn link(functions: &[Function], maps: &BTreeMap<Map, i32>) -> Result<Linked, LinkError> {
-    let functions: Vec<Function> = functions.iter().map(Function::pruned).collect();
     let mut starts = Vec::with_capacity(functions.len());
     let mut total = 0_usize;
-    for function in &functions {
+    for function in functions {
         starts.push(total);
         total += function.insns.len();
     }

@@ -118,9 +118,10 @@ impl Session {
             (Map::Private, self.private.as_raw_fd()),
             (Map::Data, data.as_raw_fd()),
         ]);
-        let linked = asm::link(&translated.functions, &maps)
+        let live = asm::live(&translated.functions);
+        let linked = asm::link(&live, &maps)
             .map_err(|error| Error::Link { probe: probe.clone(), error })?;
-        let (types, numbers) = btf::of_functions(&translated.functions);
+        let (types, numbers) = btf::of_functions(&live);
         let btf = sys::load_btf(&types).map_err(system("loading type information"))?;
         let functions: Vec<[u32; 2]> =
             linked.starts.iter().zip(numbers).map(|(start, number)| [*start, number]).collect();

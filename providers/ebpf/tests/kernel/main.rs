@@ -6,5 +6,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests panic where they fail")]
 
 mod clauses;
+mod cost;
 mod random;
 mod rig;

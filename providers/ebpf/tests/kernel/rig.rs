@@ -287,6 +287,11 @@ impl Rig {
         let _ = self.plain.fire(LocalSlot(0), ProbeId(1), &Me { args, name: self.name.clone() });
     }
 
+    /// The kernel's program.
+    pub(crate) fn kernel_program(&self) -> &OwnedFd {
+        &self.program
+    }
+
     /// What the kernel's program, and what the interpreting engine left behind.
     pub(crate) fn traces(&self) -> [Traces; 2] {
         let _ = &self.session;
