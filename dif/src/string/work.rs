@@ -108,7 +108,12 @@ impl Text {
         if env.tracer_prefix(addr, limit).is_some() {
             return Ok(Self { addr, local: addr, len: length(env, addr, limit)? });
         }
-        let local = env.alloca(u64::try_from(limit).unwrap_or(u64::MAX), 1)?;
+        let size = u64::try_from(limit).unwrap_or(u64::MAX);
+        let local = env.alloca(size, 1)?;
+        // Scratch that nobody had taken is no string because it is taken now.
+        if addr.wrapping_sub(local) < size {
+            return Err(Fault::at(FaultKind::BadAddr, addr));
+        }
         let len = copy(env, Space::Kernel, addr, local, limit)?;
         Ok(Self { addr, local, len })
     }

@@ -21,6 +21,10 @@ pub(super) fn strjoin<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, F
     let limit = env.strsize();
     let mark = env.scratch_mark();
     let to = env.alloca(size(limit), 1)?;
+    // Scratch that nobody had taken is no string because it is taken now.
+    if let Some(stale) = [a, b].into_iter().find(|from| from.wrapping_sub(to) < size(limit)) {
+        return Err(Fault::at(FaultKind::BadAddr, stale));
+    }
     let first = string::copy(env, Space::Kernel, a, to, limit)?;
     let refused = Fault::at(FaultKind::NoScratch, size(limit));
     if first == limit {

@@ -328,16 +328,21 @@ impl Clause<'_> {
         self.f.store(Double, R10, varid, R0);
         // A dynamic variable's key is made where the aggregation's is, so everything is computed
         // before the first word of the key.
-        for (place, part) in (3..).zip(&agg.key) {
+        let elements = u32::try_from(agg.key.len()).unwrap_or(u32::MAX);
+        // The actions before an aggregation's are its key's, and then its weight's.
+        let before = elements + u32::from(agg.weight.is_some());
+        for (element, part) in (0_u32..).zip(&agg.key) {
             if let Some(difo) = computed(part) {
-                self.eval(difo, action)?;
-                let place = self.kept(place);
+                self.eval(difo, action.saturating_sub(before - element))?;
+                let place = self.kept(3 + usize::try_from(element).unwrap_or_default());
                 self.f.store(Double, R10, place, R0);
             }
         }
-        for (place, difo) in [(weight, agg.weight), (value, agg.value)] {
+        for (place, difo, own) in
+            [(weight, agg.weight, action.saturating_sub(1)), (value, agg.value, action)]
+        {
             match difo {
-                Some(difo) => self.eval(difo, action)?,
+                Some(difo) => self.eval(difo, own)?,
                 None => self.f.mov(R0, 1),
             }
             self.f.store(Double, R10, place, R0);
@@ -345,10 +350,10 @@ impl Clause<'_> {
         self.f.store(Double, R9, field::KEY_LEN, 1);
         let mut shape = 0_u32;
         for (element, part) in (0_u32..).zip(&agg.key) {
-            let by_reference = self.key_part(part, element, action)?;
+            let own = action.saturating_sub(before - element);
+            let by_reference = self.key_part(part, element, own)?;
             shape |= u32::from(by_reference).checked_shl(element).unwrap_or(0);
         }
-        let elements = u32::try_from(agg.key.len()).unwrap_or(u32::MAX);
         let key = self.m.world.private.key.at;
         private(&mut self.f, R1, key);
         self.f.store(Double, R1, 0, (i64::from(elements) << 32) | i64::from(shape));

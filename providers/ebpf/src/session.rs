@@ -119,8 +119,8 @@ impl Session {
             (Map::Data, data.as_raw_fd()),
         ]);
         let live = asm::live(&translated.functions);
-        let linked = asm::link(&live, &maps)
-            .map_err(|error| Error::Link { probe: probe.clone(), error })?;
+        let linked =
+            asm::link(&live, &maps).map_err(|error| Error::Link { probe: probe.clone(), error })?;
         let (types, numbers) = btf::of_functions(&live);
         let btf = sys::load_btf(&types).map_err(system("loading type information"))?;
         let functions: Vec<[u32; 2]> =

@@ -21,7 +21,8 @@ const ODD: i64 = 0x9e37_79b9_7f4a_7c15_u64.cast_signed();
 /// R7 becomes the hash of the R6 words in the key buffer; R6 is at most the buffer's words.
 /// Spoils R0 to R5.
 pub(super) fn emit_hash(f: &mut Function, m: &Module) {
-    let (again, end) = (f.label(), f.label());
+    let (again, end, good) = (f.label(), f.label(), f.label());
+    f.store(Double, R9, field::SPARE[2], R6);
     private(f, R3, m.world.private.key.at);
     f.mov(R7, 0);
     f.mov(R1, ODD);
@@ -43,6 +44,12 @@ pub(super) fn emit_hash(f: &mut Function, m: &Module) {
     f.mov(R2, R7);
     f.alu(Alu::Rsh, R2, 29);
     f.alu(Alu::Xor, R7, R2);
+    // Each way out of the loop taught the verifier another bound of R6: it is to forget them, or
+    // it would follow what comes behind once for each.
+    f.load(Double, R6, R9, field::SPARE[2]);
+    f.branch(If::Le, R6, m.world.key_words(), good);
+    f.mov(R6, 0);
+    f.bind(good);
 }
 
 /// `(offset from the slot's start, words)`: see [`Routine::KeyEqual`].
@@ -136,7 +143,6 @@ pub(super) fn find(m: &mut Module) -> Result<Function, Refused> {
     m.enter_arena(&mut f);
     f.branch(If::Gt, R2, m.world.key_words(), none);
     f.mov(R6, R2);
-    f.store(Double, R10, s.words, R2);
     f.store(Double, R10, s.info, R4);
     f.store(Double, R10, s.initial, R5);
     // identity: kind and key words in the high half, the variable in the low.
@@ -145,6 +151,7 @@ pub(super) fn find(m: &mut Module) -> Result<Function, Refused> {
     f.alu(Alu::Or, R3, R0);
     f.store(Double, R10, s.identity, R3);
     emit_hash(&mut f, m);
+    f.store(Double, R10, s.words, R6);
     f.load(Double, R1, R10, s.identity);
     f.alu(Alu::Lsh, R1, 32);
     f.alu(Alu::Rsh, R1, 28);

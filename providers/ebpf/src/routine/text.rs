@@ -244,11 +244,19 @@ pub(super) fn compare(m: &mut Module) -> Result<Function, Refused> {
     m.enter(&mut f);
     f.branch(If::Eq, R2, R3, same);
     f.mov(R7, R3);
+    // NULL, what an unset string variable holds, compares as the empty string.
     let size = strsize + 1;
-    m.call(&mut f, Routine::ReadString, &[R2.into(), value_at(m).into(), size.into()])?;
-    check(&mut f);
-    m.call(&mut f, Routine::ReadString, &[R7.into(), other_at(m).into(), size.into()])?;
-    check(&mut f);
+    for (from, buffer) in [(R2, m.world.private.value.at), (R7, m.world.private.other.at)] {
+        let (null, done) = (f.label(), f.label());
+        f.branch(If::Eq, from, 0, null);
+        m.call(&mut f, Routine::ReadString, &[from.into(), buffer.into(), size.into()])?;
+        check(&mut f);
+        f.jump(done);
+        f.bind(null);
+        private(&mut f, R1, buffer);
+        f.store(Byte, R1, 0, 0);
+        f.bind(done);
+    }
     private(&mut f, R2, m.world.private.value.at);
     private(&mut f, R3, m.world.private.other.at);
     f.mov(R6, 0);
@@ -280,7 +288,8 @@ fn strlen(m: &mut Module) -> Result<Function, Refused> {
     Ok(f)
 }
 
-/// Both strings, one behind the other in the value buffer: 0 if that has more than `strsize`.
+/// Both strings, one behind the other in the value buffer; what does not fit into `strsize` is a
+/// fault.
 fn strjoin(m: &mut Module) -> Result<Function, Refused> {
     let mut f = Function::new("strjoin", 1);
     let strsize = m.world.strsize();
@@ -307,7 +316,6 @@ fn strjoin(m: &mut Module) -> Result<Function, Refused> {
     m.call(&mut f, Routine::Text(Text::New), &[value_at(m).into(), R6.into()])?;
     f.exit();
     f.bind(long);
-    f.answer(0);
     f.bind(full);
     f.mov(R2, strsize);
     fail(&mut f, FaultKind::NoScratch, R2);
@@ -335,6 +343,7 @@ fn character(m: &mut Module, which: Text) -> Result<Function, Refused> {
     f.branch(If::Ge, R0, R6, none);
     f.jump(found);
     f.bind(end);
+    f.branch(If::Ge, R6, m.world.strsize(), none);
     f.mov(R0, R6);
     f.bind(found);
     argument(&mut f, R1, 0);
@@ -460,7 +469,7 @@ fn substr(m: &mut Module) -> Result<Function, Refused> {
     // R6: the length; R7: the start; R8: the count.
     f.mov(R6, R0);
     argument(&mut f, R7, 1);
-    f.mov(R8, R6);
+    f.mov(R8, m.world.strsize());
     f.load(Double, R1, R9, field::DEPTH);
     f.branch(If::Lt, R1, 3, given);
     argument(&mut f, R8, 2);
@@ -469,7 +478,11 @@ fn substr(m: &mut Module) -> Result<Function, Refused> {
     f.alu(Alu::Add, R7, R6);
     f.branch(If::Sge, R7, 0, from_start);
     f.branch(If::Sle, R8, 0, from_start);
-    f.alu(Alu::Add, R8, R7);
+    // The part before the string counts as taken.
+    f.mov(R1, R8);
+    f.alu(Alu::Add, R1, R7);
+    f.branch(If::Sle, R1, 0, from_start);
+    f.mov(R8, R1);
     f.mov(R7, 0);
     f.bind(from_start);
     f.branch(If::Sge, R7, R6, empty);
