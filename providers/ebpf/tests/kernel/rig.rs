@@ -178,8 +178,11 @@ pub(crate) fn without_bpf() -> bool {
     }
 }
 
+/// ECBs with their EPIDs.
+type Ecbs = Vec<(u32, Epid)>;
+
 /// ECBs of the probe that fires, and of `dtrace:::ERROR`.
-fn split(program: &Program) -> (Vec<(u32, Epid)>, Vec<(u32, Epid)>) {
+fn split(program: &Program) -> (Ecbs, Ecbs) {
     let all =
         (0..).zip(&program.ecbs).map(|(at, ecb)| (ecb.probe.name == "ERROR", (at, Epid(at + 1))));
     let (errors, plain): (Vec<_>, Vec<_>) = all.partition(|(error, _)| *error);
