@@ -18,7 +18,7 @@ use consumer::{
 };
 use dif::program::ProbeDesc;
 use host::{
-    arena::{config::ArenaConfig, map::ArenaMap},
+    arena::map::ArenaMap,
     control::MachineInfo,
     engine::{Engine, ProbeNames, SessionId},
     ids::{Enabling, LocalSlot, MachineId, ProbeId, SlotId},
@@ -38,6 +38,8 @@ use crate::{
 };
 #[cfg(target_os = "linux")]
 use consumer::link::UserFrame;
+#[cfg(target_os = "linux")]
+use host::arena::config::ArenaConfig;
 
 /// The session's own probes, from number 1. The kernel's come next, and then those that somebody
 /// asked for.

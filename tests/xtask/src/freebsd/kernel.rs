@@ -10,10 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
+use super::compiler::Compiler;
 use super::zig::V15;
-use super::{add_target, cargo_program, ensure_clang, kept};
+use super::{cargo_program, ensure_clang, kept};
 use crate::{paths, run};
 
 /// The kernel's own symbols that the module may leave open.
@@ -86,20 +87,21 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn rust(here: &Path) -> Result<PathBuf> {
-    add_target("x86_64-unknown-none")?;
-    run::output(Command::new("rustup").args(["component", "add", "rust-src"]))
-        .context("no sources of the standard library")?;
-    let target = kept().join("kernel");
-    run::output(
-        Command::new(cargo_program())
-            .current_dir(here)
-            .args(["build", "--release", "--locked", "-Zbuild-std=core,alloc"])
-            .args(["--target", "x86_64-unknown-none", "--target-dir"])
-            .arg(&target)
-            // A stable compiler takes unstable flags with this.
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTFLAGS", RUSTFLAGS),
-    )?;
+    let compiler = Compiler::with_sources()?;
+    let target = kept().join(if compiler == Compiler::Rustup { "kernel" } else { "kernel-debian" });
+    let mut command = Command::new(cargo_program());
+    command
+        .current_dir(here)
+        .args(["build", "--release", "--locked", "-Zbuild-std=core,alloc"])
+        .args(["--target", "x86_64-unknown-none", "--target-dir"])
+        .arg(&target)
+        // A stable compiler takes unstable flags with this.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", RUSTFLAGS);
+    if compiler == Compiler::Debian {
+        command.env("RUSTC", "/usr/bin/rustc");
+    }
+    run::output(&mut command)?;
     Ok(target.join("x86_64-unknown-none/release/libkernel_road.a"))
 }
 

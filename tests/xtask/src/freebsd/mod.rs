@@ -4,6 +4,7 @@
 //! library for the target from rustup; both are kept under `target/freebsd`.
 
 mod bindings;
+mod compiler;
 mod kernel;
 mod zig;
 
@@ -13,6 +14,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 
+use self::compiler::Compiler;
 use crate::{deps, paths, run};
 
 /// What Rust calls the system.
@@ -83,28 +85,37 @@ pub(crate) fn check() -> Result<()> {
 /// # Errors
 /// If the target's standard library cannot be had, or something does not compile.
 pub(crate) fn workspace() -> Result<()> {
-    add_target(TARGET)?;
-    let mut words = vec!["check", "--workspace", "--target", TARGET];
-    LINUX_ONLY.iter().for_each(|package| words.extend(["--exclude", package]));
-    cargo(&words)
+    let compiler = Compiler::for_target(TARGET)?;
+    let mut command = Command::new(cargo_program());
+    command.current_dir(paths::root()).args(["check", "--workspace", "--target", TARGET]);
+    LINUX_ONLY.iter().for_each(|package| {
+        command.args(["--exclude", package]);
+    });
+    compiler.prepare(&mut command, "std,panic_abort");
+    shown(&mut command)
 }
 
 /// The full link. It may be skipped: without a linker for FreeBSD there is nothing to find out.
 fn build() -> Result<()> {
-    if let Err(reason) = add_target(TARGET).and_then(|()| zig::linker().map(drop)) {
-        println!("skipped: no linker or standard library for {TARGET}: {reason:#}");
-        return Ok(());
-    }
+    let found = Compiler::for_target(TARGET).and_then(|found| Ok((found, zig::linker()?)));
+    let (compiler, linker) = match found {
+        Ok(found) => found,
+        Err(reason) => {
+            println!("skipped: no linker or standard library for {TARGET}: {reason:#}");
+            return Ok(());
+        }
+    };
     let mut command = Command::new(cargo_program());
     command
         .current_dir(paths::root())
         .args(["build", "--release", "--target", TARGET])
-        .env("CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_LINKER", zig::linker()?);
+        .env("CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_LINKER", linker);
     LINKED.iter().for_each(|package| {
         command.args(["--package", package]);
     });
+    compiler.prepare(&mut command, "std,panic_abort");
     shown(&mut command)?;
-    let out = paths::target().join(TARGET).join("release");
+    let out = compiler.target_dir().join(TARGET).join("release");
     for name in ["dtrace", "hypertrace", "libhypertrace_bhyve.so"] {
         println!("{}", describe(&out.join(name))?);
     }
@@ -122,17 +133,6 @@ fn describe(path: &Path) -> Result<String> {
         bail!("{} is not for FreeBSD: needs {}", path.display(), needed.join(" "));
     }
     Ok(format!("{}: needs {}", path.display(), needed.join(" ")))
-}
-
-/// Has rustup fetch the standard library of a target.
-fn add_target(target: &str) -> Result<()> {
-    let installed = run::output(Command::new("rustup").args(["target", "list", "--installed"]))?;
-    if installed.lines().any(|line| line == target) {
-        return Ok(());
-    }
-    run::output(Command::new("rustup").args(["target", "add", target]))
-        .map(drop)
-        .with_context(|| format!("no standard library for {target}"))
 }
 
 /// Where fetched and built things for FreeBSD are.
