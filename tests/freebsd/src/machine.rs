@@ -316,14 +316,17 @@ fn ask(wire: &Mutex<Wire>, letter: u8, a: u64, b: u64, bytes: &[u8]) -> Result<(
     Ok((number(1), bytes))
 }
 
-/// Where cargo puts what it builds for this test.
+/// Where cargo puts what it builds beside this program.
 ///
 /// # Errors
-/// If this is not a test of cargo's.
+/// If this is no program of cargo's.
 pub fn built() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let deps = test.parent().context("no directory")?;
-    Ok(deps.parent().context("no target directory")?.to_path_buf())
+    let program = std::env::current_exe()?;
+    let dir = program.parent().context("no directory")?;
+    // Tests lie in deps/, programs beside it.
+    let dir =
+        if dir.ends_with("deps") { dir.parent().context("no target directory")? } else { dir };
+    Ok(dir.to_path_buf())
 }
 
 /// The library that is preloaded. Its first place is the one that cargo has just written.

@@ -118,6 +118,19 @@ static void one_exit(uint64_t vcpu, const struct vm_exit *exit)
 		answer('E', 1, &s->got.exit, sizeof(s->got.exit));
 }
 
+/* The same exit n times. A descriptor's head is put back before each, as a guest fills it anew. */
+static void many_exits(uint64_t vcpu, uint64_t n, const struct vm_exit *exit)
+{
+	char head[64], *page = vm_map_gpa(ctx, (uint64_t)exit->u.inout.eax << 12, sizeof(head));
+
+	need(page != NULL, "a descriptor outside RAM");
+	memcpy(head, page, sizeof(head));
+	while (n-- > 0) {
+		memcpy(page, head, sizeof(head));
+		standin_exit(ctx, vcpu, exit, 0);
+	}
+}
+
 static void serve(char letter, uint64_t a, uint64_t n)
 {
 	static char bytes[1 << 20];
@@ -131,8 +144,7 @@ static void serve(char letter, uint64_t a, uint64_t n)
 	case 'N':
 		need(a < (uint64_t)vcpus, "a vCPU");
 		get(bytes, sizeof(struct vm_exit));
-		while (n-- > 0)
-			standin_exit(ctx, a, bytes, 0);
+		many_exits(a, n, (void *)bytes);
 		answer('N', 0, NULL, 0);
 		break;
 	case 'X':
