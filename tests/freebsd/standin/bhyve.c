@@ -118,10 +118,10 @@ static void one_exit(uint64_t vcpu, const struct vm_exit *exit)
 		answer('E', 1, &s->got.exit, sizeof(s->got.exit));
 }
 
-/* The same exit n times. A descriptor's head is put back before each, as a guest fills it anew. */
+/* The same exit n times. What an answer overwrites of a descriptor is put back before each, as a guest fills it anew. */
 static void many_exits(uint64_t vcpu, uint64_t n, const struct vm_exit *exit)
 {
-	char head[64], *page = vm_map_gpa(ctx, (uint64_t)exit->u.inout.eax << 12, sizeof(head));
+	char head[128], *page = vm_map_gpa(ctx, (uint64_t)exit->u.inout.eax << 12, sizeof(head));
 
 	need(page != NULL, "a descriptor outside RAM");
 	memcpy(head, page, sizeof(head));
