@@ -254,6 +254,16 @@ fn sized(
     let is_string = kind == act::IMMSTACK || ret.is_some_and(|ty| ty.is_string());
     let size = match kind {
         act::DIFEXPR | act::TRACEMEM | act::PRINTM => value_size(ret.ok_or(wrong)?, config),
+        act::TRACEMEM_DYNSIZE => {
+            ret.filter(|ty| !ty.is_by_ref()).ok_or(wrong)?;
+            8
+        }
+        act::USTACK | act::JSTACK => {
+            // DTRACE_USTACK_ARG: frames below, the size of the text above.
+            let frames =
+                frames(u64::from(low32(action.arg)), config.stackframes).ok_or(argument)?;
+            (1 + u64::from(frames)) * 8 + u64::from(high32(action.arg)).next_multiple_of(8)
+        }
         act::PRINTF | act::PRINTA | act::SYSTEM | act::FREOPEN | act::LIBACT => {
             ret.map_or(0, |ty| value_size(ty, config))
         }
@@ -359,6 +369,8 @@ const fn may_be_key(kind: u16) -> bool {
             | act::USYM
             | act::UMOD
             | act::UADDR
+            | act::USTACK
+            | act::JSTACK
             | act::TRACEMEM
     )
 }

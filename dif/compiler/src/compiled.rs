@@ -94,8 +94,14 @@ pub enum StatementKind {
     Expression,
     /// `trace(x)`: one argument, printed by its kind.
     Trace,
-    /// `tracemem(addr, size)`: one argument, [`ValueKind::Bytes`], printed as a dump.
+    /// `tracemem(addr, size)`: one argument, [`ValueKind::Bytes`], printed as a dump. With a
+    /// computed size that is the second: the dump ends there.
     TraceMem,
+    /// `print(x)`: one argument, printed by its type.
+    Print(crate::print::PrintType),
+    /// `printm(size, memref(addr, n))`: one argument, [`ValueKind::Bytes`]: a 64-bit length, then
+    /// the bytes.
+    PrintMem,
     /// `printf(format, …)`.
     Printf(Format),
     /// `printa([format,] @a, @b …)`: printed by the consumer from its last snapshot. No `args`.
@@ -105,10 +111,11 @@ pub enum StatementKind {
         /// In the order given; one may come twice.
         aggregations: Vec<AggId>,
     },
-    /// `stack()`: one argument, [`ValueKind::Stack`]; or `immstack()`: [`ValueKind::StackText`].
+    /// `stack()`: one argument, [`ValueKind::Stack`]; `ustack()`, `jstack()`:
+    /// [`ValueKind::UserStack`]; or `immstack()`: [`ValueKind::StackText`].
     Stack,
     /// `sym(x)`, `func(x)`, `mod(x)`: one argument, [`ValueKind::Symbol`] or
-    /// [`ValueKind::Module`].
+    /// [`ValueKind::Module`]; `usym(x)`, `umod(x)`, `uaddr(x)` their like for the process.
     Symbol,
     /// `exit(status)`: one argument.
     Exit,
@@ -187,6 +194,20 @@ pub enum ValueKind {
     Symbol,
     /// An address to be printed as its kernel module, 8 bytes.
     Module,
+    /// A stack of the process: its id, then up to `frames` program counters ended by 0, 8 bytes
+    /// each, then `strsize` bytes that are kept free for a run-time system's own frames.
+    UserStack {
+        /// Frames asked for; 0: the session's `ustackframes` or `jstackframes`.
+        frames: u32,
+        /// Bytes of text.
+        strsize: u32,
+    },
+    /// A process id and an address in it, 8 bytes each, to be printed as function or datum.
+    UserSymbol,
+    /// As [`ValueKind::UserSymbol`], to be printed as the object it is in.
+    UserModule,
+    /// As [`ValueKind::UserSymbol`], to be printed as symbol and offset.
+    UserAddress,
 }
 
 /// An aggregation.

@@ -18,7 +18,7 @@ use std::cell::RefCell;
 use dif::program::{OptionSetting, Program};
 
 use crate::{
-    ast::{Clause, Item, PragmaKind},
+    ast::{Clause, Item, Pragma, PragmaKind},
     clause,
     compiled::{Compiled, Statement},
     dlib,
@@ -145,9 +145,11 @@ impl Compiler {
             // What this world lacks types for is missed when a script uses it.
             let _ = unit.item(&mut cx, &self.sources, item);
         }
+        cx.end_library();
         for item in &script {
             unit.item(&mut cx, &self.sources, item)?;
         }
+        unit.check_pending(&mut cx)?;
         let Unit { program, statements, descriptions, .. } = unit;
         Ok(Compiled {
             program,
@@ -197,6 +199,8 @@ struct Unit {
     descriptions: Vec<(usize, dif::program::ProbeDesc)>,
     clauses: u32,
     specifiers: usize,
+    /// Names that pragmas speak of.
+    pending: Vec<(String, Span)>,
 }
 
 impl Unit {
@@ -205,20 +209,53 @@ impl Unit {
             Item::Declaration(declaration) => cx.declaration(declaration),
             Item::Inline(inline) => cx.define_inline(inline),
             Item::Translator(translator) => cx.define_translator(translator),
-            Item::Provider(provider) => fail(
-                ErrorTag::Unsupported,
-                provider.span,
-                "provider declarations (dtrace -G, -h) are not supported yet",
-            ),
-            Item::Clause(clause) => self.clause(cx, sources, clause),
-            Item::Pragma(pragma) => {
-                if let PragmaKind::Option { name, value } = &pragma.kind {
-                    let option = OptionSetting { name: name.clone(), value: value.clone() };
-                    self.program.options.push(option);
-                }
-                Ok(())
+            Item::Provider(provider) => cx.define_provider(provider),
+            Item::Clause(clause) => {
+                let made = self.clause(cx, sources, clause);
+                cx.in_clause = false;
+                made
+            }
+            Item::Pragma(pragma) => self.pragma(cx, pragma),
+        }
+    }
+
+    /// `attributes` and `binding` are for what the script itself defines, here or later.
+    fn pragma(&mut self, cx: &mut Cx<'_, '_>, pragma: &Pragma) -> Checked<()> {
+        let name = match &pragma.kind {
+            PragmaKind::Option { name, value } => {
+                let option = OptionSetting { name: name.clone(), value: value.clone() };
+                self.program.options.push(option);
+                return Ok(());
+            }
+            PragmaKind::DependsOn { class, .. } if class == "library" => {
+                let message = "main program may not explicitly depend on a library";
+                return fail(ErrorTag::PragmaDepend, pragma.span, message);
+            }
+            PragmaKind::DependsOn { .. } => return Ok(()),
+            PragmaKind::Attributes { subject, .. } => match &subject[..] {
+                [name] => name,
+                _ => return Ok(()),
+            },
+            PragmaKind::Binding { name, .. } => name,
+        };
+        if cx.is_foreign(name) {
+            let message =
+                format!("#pragma cannot modify {name}: it is defined outside the program");
+            return fail(ErrorTag::PragmaScope, pragma.span, message);
+        }
+        self.pending.push((name.clone(), pragma.span));
+        Ok(())
+    }
+
+    /// Every pragma must have found what it speaks of.
+    fn check_pending(&self, cx: &mut Cx<'_, '_>) -> Checked<()> {
+        for (name, span) in &self.pending {
+            if !cx.is_defined(name) {
+                let message = format!("unused #pragma for {name}");
+                return fail(ErrorTag::PragmaUnused, *span, message);
             }
         }
+        Ok(())
     }
 
     fn clause(&mut self, cx: &mut Cx<'_, '_>, sources: &SourceMap, clause: &Clause) -> Checked<()> {

@@ -464,6 +464,18 @@ tags! {
     PrintVoid => "D_PRINT_VOID",
     /// `print()` of a dynamic value.
     PrintDyn => "D_PRINT_DYN",
+    /// `printt()` of something not a `typeref()`.
+    PrinttAddr => "D_PRINTT_ADDR",
+    /// A `printt()` size that is not a constant.
+    PrinttSize => "D_PRINTT_SIZE",
+    /// `trace()` of an aggregation.
+    TraceAgg => "D_TRACE_AGG",
+    /// `print()` of an aggregation.
+    PrintAgg => "D_PRINT_AGG",
+    /// `tracemem()` with too many arguments.
+    TracememArgs => "D_TRACEMEM_ARGS",
+    /// A computed `tracemem()` size that is not scalar.
+    TracememDynsize => "D_TRACEMEM_DYNSIZE",
     /// D that HyperTrace does not carry out yet.
     Unsupported => "D_UNSUPPORTED",
 }

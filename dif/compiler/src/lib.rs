@@ -20,6 +20,7 @@ pub mod macros;
 pub mod parser;
 mod pragma;
 mod preprocess;
+pub mod print;
 pub mod printf;
 pub mod pspec;
 mod sema;

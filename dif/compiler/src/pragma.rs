@@ -58,12 +58,20 @@ fn d_pragma(words: &[&str], span: Span) -> Result<Pragma, Error> {
             PragmaKind::Option { name: owned(name), value }
         }
         ("option", _) => return Err(malformed("option name[=value]")),
+        ("attributes", [attributes, _, ..]) if !is_attributes(attributes) => {
+            let message = "invalid attributes specified by #pragma attributes";
+            return Err(Error::new(ErrorTag::PragmaInval, span, message));
+        }
         ("attributes", [attributes, subject @ ..]) if matches!(subject.len(), 1 | 3) => {
             let subject = subject.iter().copied().map(owned).collect();
             PragmaKind::Attributes { attributes: owned(attributes), subject }
         }
         ("attributes", _) => {
             return Err(malformed("attributes name/data/class identifier"));
+        }
+        ("binding", [version, _]) if !is_version(version) => {
+            let message = "invalid version string specified by #pragma binding";
+            return Err(Error::new(ErrorTag::PragmaInval, span, message));
         }
         ("binding", [version, name]) => {
             PragmaKind::Binding { version: owned(version), name: owned(name) }
@@ -72,6 +80,10 @@ fn d_pragma(words: &[&str], span: Span) -> Result<Pragma, Error> {
         ("depends_on", [class @ ("library" | "module" | "provider"), name]) => {
             PragmaKind::DependsOn { class: owned(class), name: owned(name) }
         }
+        ("depends_on", [class, _]) => {
+            let message = format!("invalid class {class} specified by #pragma depends_on");
+            return Err(Error::new(ErrorTag::PragmaInval, span, message));
+        }
         ("depends_on", _) => return Err(malformed("depends_on library|module|provider name")),
         (other, _) => {
             let message = format!("invalid D pragma: {other}");
@@ -79,6 +91,28 @@ fn d_pragma(words: &[&str], span: Span) -> Result<Pragma, Error> {
         }
     };
     Ok(Pragma { kind, span })
+}
+
+/// `name/data/class`, each a word of DTrace's.
+fn is_attributes(text: &str) -> bool {
+    const STABILITIES: [&str; 8] = [
+        "Internal", "Private", "Obsolete", "External", "Unstable", "Evolving", "Stable", "Standard",
+    ];
+    const CLASSES: [&str; 6] = ["Unknown", "CPU", "Platform", "Group", "ISA", "Common"];
+    let known =
+        |words: &[&str], text: &str| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    match text.split('/').collect::<Vec<_>>()[..] {
+        [name, data, class] => {
+            known(&STABILITIES, name) && known(&STABILITIES, data) && known(&CLASSES, class)
+        }
+        _ => false,
+    }
+}
+
+/// `1.2` or `1.2.3`.
+fn is_version(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    matches!(parts.len(), 2 | 3) && parts.iter().all(|part| part.parse::<u8>().is_ok())
 }
 
 /// Splits a control line at blanks. What stands in quotes is not split, its escapes are read.
@@ -152,7 +186,7 @@ mod tests {
             ("#pragma error no good", ErrorTag::Pragerr),
             ("#pragma D nonsense x", ErrorTag::PragmaInval),
             ("#pragma D", ErrorTag::PragmaMalform),
-            ("#pragma D depends_on planet earth", ErrorTag::PragmaMalform),
+            ("#pragma D depends_on planet earth", ErrorTag::PragmaInval),
             ("#pragma D binding \"1.0 f", ErrorTag::StrNl),
         ] {
             assert_eq!(kind(line), Err(tag), "{line}");

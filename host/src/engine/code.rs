@@ -25,7 +25,7 @@ use crate::{
         layout::Layout,
     },
     ecb::{AggDesc, EcbError, EcbLayout, RECORD_HEADER, RecordDesc},
-    num::{low32, u32_of, us},
+    num::{high32, low32, u32_of, us},
 };
 
 /// Why a program is not loaded.
@@ -102,6 +102,24 @@ pub enum Step {
         difo: DifoId,
         /// Bytes from the record's start.
         at: u32,
+    },
+    /// Record a length and the bytes that a `memref()` names.
+    Memref {
+        /// What computes the address of the `memref()`'s two words.
+        difo: DifoId,
+        /// Bytes from the record's start.
+        at: u32,
+        /// Room, the length included.
+        size: u32,
+    },
+    /// Record the process id and its program counters.
+    UserStack {
+        /// Bytes from the record's start.
+        at: u32,
+        /// How many at most.
+        frames: u32,
+        /// Room, the id and the text included.
+        size: u32,
     },
     /// Record the kernel's program counters.
     Stack {
@@ -310,6 +328,11 @@ impl Binder<'_> {
         let difo = action.difo.map(|index| index.0);
         Some(match record.kind {
             act::STACK => Step::Stack { at, frames: size / 8 },
+            act::USTACK | act::JSTACK => {
+                let text = high32(action.arg).next_multiple_of(8);
+                Step::UserStack { at, frames: (size - text) / 8 - 1, size }
+            }
+            act::PRINTM => Step::Memref { difo: difo?, at, size },
             act::IMMSTACK => {
                 Step::Immstack { at, size, frames: (size - 1) / crate::ecb::IMMSTACK_LINE }
             }

@@ -37,7 +37,7 @@ use crate::{
     context::FireContext,
     ecb::RECORD_HEADER,
     ids::Epid,
-    num::{cut, join, low16, low32, u32_of, u64_of, us},
+    num::{cut, join, low16, low32, u32_of, u64_of, us, us64},
 };
 
 /// The epid of [`ErrorRecord`]s; the consumer gives it to no ECB.
@@ -283,6 +283,15 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
                 self.put(*at, &u64::from(self.env.ctx.pid()).to_le_bytes());
                 self.put(*at + 8, &value.to_le_bytes());
             }
+            Step::Memref { difo, at, size } => {
+                let addr = self.eval(*difo)?;
+                let place = self.out.record.get_mut(us(*at)..us(*at + *size)).unwrap_or_default();
+                memref(&mut self.env, addr, place).map_err(unlocated)?;
+            }
+            Step::UserStack { at, frames, size } => {
+                let place = self.out.record.get_mut(us(*at)..us(*at + *size)).unwrap_or_default();
+                user_stack(self.env.ctx, place, *frames);
+            }
             Step::Stack { at, frames } => {
                 let place = self.out.record.get_mut(us(*at)..us(*at + *frames * 8));
                 stack(self.env.ctx, place.unwrap_or_default());
@@ -512,6 +521,11 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
                 }
                 self.out.key.put(&pair)
             }
+            Step::UserStack { frames, size, .. } => {
+                let place = self.out.part.get_mut(..us(*size)).unwrap_or_default();
+                user_stack(self.env.ctx, place, *frames);
+                self.out.key.put(place)
+            }
             Step::Stack { frames, .. } => {
                 let place = self.out.part.get_mut(..us(*frames) * 8).unwrap_or_default();
                 stack(self.env.ctx, place);
@@ -574,6 +588,36 @@ fn stack<C: FireContext>(ctx: &C, place: &mut [u8]) {
     for (at, word) in place.as_chunks_mut().0.iter_mut().enumerate() {
         *word = frames.frame(at).to_le_bytes();
     }
+}
+
+/// The process id, then its program counters, zeros behind the last.
+fn user_stack<C: FireContext>(ctx: &C, place: &mut [u8], frames: u32) {
+    place.fill(0);
+    let Some((head, rest)) = place.split_first_chunk_mut() else { return };
+    *head = u64::from(ctx.pid()).to_le_bytes();
+    let mut found = [0_u64; USER_FRAMES];
+    let count = ctx.user_stack(found.get_mut(..us(frames).min(USER_FRAMES)).unwrap_or_default());
+    for (word, pc) in rest.as_chunks_mut().0.iter_mut().zip(found).take(count.min(us(frames))) {
+        *word = pc.to_le_bytes();
+    }
+}
+
+/// A stack of the process has at most so many frames.
+const USER_FRAMES: usize = 256;
+
+/// What `memref()` made is two words: an address, and how many bytes lie there.
+fn memref<C: FireContext, K: Clock>(
+    env: &mut FireEnv<'_, C, K>,
+    addr: u64,
+    place: &mut [u8],
+) -> Result<(), Fault> {
+    let from = env.load(addr, 8)?;
+    let length = env.load(addr.wrapping_add(8), 8)?;
+    let Some((head, rest)) = place.split_first_chunk_mut() else { return Ok(()) };
+    let length = us64(length).min(rest.len());
+    *head = u64_of(length).to_le_bytes();
+    rest.fill(0);
+    env.read(from, rest.get_mut(..length).unwrap_or_default())
 }
 
 /// The kernel's stack as text, a line a frame, with a NUL; returns its length without that.

@@ -38,7 +38,8 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
         "system" => print::system,
         "freopen" => print::freopen,
         "exit" => exit,
-        "stack" | "immstack" | "sym" | "func" | "mod" => datum_action,
+        "stack" | "immstack" | "ustack" | "jstack" => stack_action,
+        "sym" | "func" | "mod" | "usym" | "ufunc" | "umod" | "uaddr" => symbol_action,
         "clear" => clear,
         "trunc" => trunc,
         "normalize" => normalize,
@@ -46,20 +47,13 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
         "setopt" => setopt,
         "ftruncate" => ftruncate,
         "speculate" | "commit" | "discard" => speculation,
-        "ustack" | "jstack" | "usym" | "ufunc" | "umod" | "uaddr" | "print" | "printm"
-        | "printt" | "stop" | "raise" | "panic" | "breakpoint" | "chill" | "copyout"
-        | "copyoutstr" => not_yet,
+        "print" => trace,
+        "printm" => printm,
+        "printt" => printt,
+        "stop" | "panic" | "breakpoint" => harm,
+        "raise" | "chill" => measured_harm,
         _ => return None,
     })
-}
-
-fn not_yet(ecb: &mut Ecb, _: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    const DESTRUCTIVE: [&str; 5] = ["stop", "raise", "panic", "breakpoint", "chill"];
-    if DESTRUCTIVE.contains(&call.name) {
-        ecb.destroys(call)?;
-    }
-    let message = format!("{}( ) is not supported yet", call.name);
-    fail(ErrorTag::Unsupported, call.span, message)
 }
 
 impl Call<'_> {
@@ -90,7 +84,11 @@ impl Call<'_> {
         let Some(arg) = self.args.get(at) else {
             return fail(wrong, self.span, format!("{}( ) needs an aggregation", self.name));
         };
-        let ExprKind::Agg(name) = &arg.kind else {
+        let named = match &arg.kind {
+            ExprKind::Index { base, .. } => &base.kind,
+            kind => kind,
+        };
+        let ExprKind::Agg(name) = named else {
             let message = format!(
                 "{}( ) argument #{} is incompatible with prototype:\n\tprototype: aggregation",
                 self.name,
@@ -106,25 +104,6 @@ impl Call<'_> {
 }
 
 impl Ecb {
-    /// Notes that a statement records data.
-    pub(super) fn records(&mut self, call: &Call<'_>) -> Checked<()> {
-        if self.order.commits {
-            let message = format!("{}( ) may not follow commit( ) in its clause", call.name);
-            return fail(ErrorTag::DrecComm, call.span, message);
-        }
-        self.order.records = true;
-        Ok(())
-    }
-
-    /// Notes that a statement may do harm.
-    pub(super) fn destroys(&self, call: &Call<'_>) -> Checked<()> {
-        if self.order.speculates {
-            let message = format!("{}( ) may not follow speculate( ) in its clause", call.name);
-            return fail(ErrorTag::ActSpec, call.span, message);
-        }
-        Ok(())
-    }
-
     /// An action that records an expression's value, as a statement's argument.
     pub(super) fn datum(
         &mut self,
@@ -149,31 +128,33 @@ impl Ecb {
         let (kind, value) = match call.name {
             "stack" => return self.stack(cx, call, act::STACK).map(Some),
             "immstack" => return self.stack(cx, call, act::IMMSTACK).map(Some),
+            "ustack" => return self.user_stack(cx, call, act::USTACK).map(Some),
+            "jstack" => return self.user_stack(cx, call, act::JSTACK).map(Some),
             "sym" | "func" => (act::SYM, ValueKind::Symbol),
             "mod" => (act::MOD, ValueKind::Module),
-            "ustack" | "jstack" | "usym" | "ufunc" | "umod" | "uaddr" => {
-                return not_yet(self, cx, call).map(|()| None);
-            }
+            "usym" | "ufunc" => (act::USYM, ValueKind::UserSymbol),
+            "umod" => (act::UMOD, ValueKind::UserModule),
+            "uaddr" => (act::UADDR, ValueKind::UserAddress),
             _ => return Ok(None),
         };
-        call.want(1, 1, ErrorTag::ProtoLen)?;
+        cx.check_call(call.name, call.args, call.span)?;
         let node = cx.expr(&call.args[0])?;
-        if !cx.is_scalar(&node) {
-            let message = format!("{}( ) needs an address", call.name);
-            return fail(ErrorTag::ProtoArg, call.span, message);
-        }
         let difo = codegen::compile(&node, DifType::integer(8))?;
+        let size = if matches!(kind, act::SYM | act::MOD) { 8 } else { 16 };
         let action = self.action(kind, Some(difo), 0);
-        Ok(Some(ArgInfo { action, kind: value, size: 8, type_name: "uintptr_t".into() }))
+        Ok(Some(ArgInfo { action, kind: value, size, type_name: "uintptr_t".into() }))
     }
 
     fn stack(&mut self, cx: &mut Cx<'_, '_>, call: &Call<'_>, kind: u16) -> Checked<ArgInfo> {
-        call.want(0, 1, ErrorTag::StackProto)?;
+        if call.args.len() > 1 {
+            let message = format!("{}( ) prototype mismatch: too many arguments", call.name);
+            return fail(ErrorTag::StackProto, call.span, message);
+        }
         let frames = match call.args.first() {
             None => 0,
-            Some(arg) => match cx.constant(arg)?.map(u32::try_from) {
-                Some(Ok(frames)) if frames > 0 => frames,
-                _ => {
+            Some(arg) => match frame_count(cx, arg)? {
+                Some(frames) => frames,
+                None => {
                     let message = format!(
                         "{}( ) size must be a non-zero positive integral constant expression",
                         call.name
@@ -190,6 +171,34 @@ impl Ecb {
         Ok(ArgInfo { action, kind, size: 0, type_name: type_name.into() })
     }
 
+    /// `ustack([frames[, strsize]])`, `jstack([frames[, strsize]])`.
+    fn user_stack(&mut self, cx: &mut Cx<'_, '_>, call: &Call<'_>, kind: u16) -> Checked<ArgInfo> {
+        let (mut frames, mut strsize) = (0, 0);
+        if let Some(arg) = call.args.first() {
+            let Some(count) = frame_count(cx, arg)? else {
+                let message = "ustack( ) argument #1 must be a non-zero positive integer constant";
+                return fail(ErrorTag::UstackFrames, arg.span, message);
+            };
+            frames = count;
+        }
+        if let Some(arg) = call.args.get(1) {
+            let Some(Ok(size)) = cx.constant(arg)?.map(u32::try_from) else {
+                let message = "ustack( ) argument #2 must be a positive integer constant";
+                return fail(ErrorTag::UstackStrsize, arg.span, message);
+            };
+            strsize = size;
+        }
+        if call.args.len() > 2 {
+            let message = "ustack( ) prototype mismatch: too many arguments";
+            return fail(ErrorTag::UstackProto, call.span, message);
+        }
+        // DTRACE_USTACK_ARG
+        let arg = (u64::from(strsize) << 32) | u64::from(frames);
+        let action = self.action(kind, None, arg);
+        let kind = ValueKind::UserStack { frames, strsize };
+        Ok(ArgInfo { action, kind, size: 0, type_name: "stack".into() })
+    }
+
     /// An action that records a node's value.
     pub(super) fn value_datum(
         &mut self,
@@ -198,6 +207,10 @@ impl Ecb {
         kind: u16,
     ) -> Checked<ArgInfo> {
         let type_name = cx.words(node.ty);
+        if let Kind::Uncomputable(what) = &node.kind {
+            let message = format!("{what} may not be called from within a D expression");
+            return fail(ErrorTag::CgExpr, node.span, message);
+        }
         if matches!(node.kind, Kind::Object { user: true, .. }) {
             let message = format!("{type_name} lies in the process's memory: copyin( ) it first");
             return fail(ErrorTag::Unsupported, node.span, message);
@@ -221,8 +234,8 @@ impl Ecb {
         what: &str,
     ) -> Checked<ArgInfo> {
         let node = cx.expr(expr)?;
-        if !cx.is_int(&node) {
-            return fail(tag, expr.span, format!("{what} must be of integral type"));
+        if !cx.is_scalar(&node) {
+            return fail(tag, expr.span, format!("{what} must be of scalar type"));
         }
         let difo = codegen::compile(&node, DifType::integer(8))?;
         let signed = match cx.value_kind(node.ty) {
@@ -252,74 +265,179 @@ mod which {
     pub(super) const FTRUNCATE: u64 = 6;
 }
 
+/// A constant number of frames above zero.
+fn frame_count(cx: &mut Cx<'_, '_>, arg: &Expr) -> Checked<Option<u32>> {
+    let count = cx.constant(arg)?.and_then(|count| u32::try_from(count).ok());
+    Ok(count.filter(|count| *count > 0))
+}
+
+/// `trace(x)` and `print(x)`.
 fn trace(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    call.want(1, 1, ErrorTag::ProtoLen)?;
-    ecb.records(call)?;
+    let [arg] = call.args else { return Ok(()) };
+    let typed = call.name == "print";
+    if let ExprKind::Agg(_) = arg.kind {
+        let (tag, hint) = match typed {
+            true => (ErrorTag::PrintAgg, " -- did you mean printa()?"),
+            false => (ErrorTag::TraceAgg, ""),
+        };
+        let message = format!("{}( ) may not be applied to an aggregation{hint}", call.name);
+        return fail(tag, arg.span, message);
+    }
     let first = ecb.actions.len();
-    let arg = ecb.datum(cx, &call.args[0], act::DIFEXPR)?;
-    ecb.finish(StatementKind::Trace, first, vec![arg], call.span);
+    let node = cx.expr(arg)?;
+    if matches!(cx.types.resolve(node.ty), Type::Void) {
+        let tag = if typed { ErrorTag::PrintVoid } else { ErrorTag::TraceVoid };
+        let message = format!("{}( ) may not be applied to a void expression", call.name);
+        return fail(tag, arg.span, message);
+    }
+    let datum = ecb.datum(cx, arg, act::DIFEXPR)?;
+    let kind = match typed {
+        true => StatementKind::Print(crate::print::describe(&mut cx.types, node.ty)),
+        false => StatementKind::Trace,
+    };
+    ecb.finish(kind, first, vec![datum], call.span);
     Ok(())
 }
 
-/// `stack()` and the like as statements.
-fn datum_action(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    ecb.records(call)?;
+/// Stacks as statements.
+fn stack_action(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
+    special(ecb, cx, call, StatementKind::Stack)
+}
+
+/// Symbols as statements.
+fn symbol_action(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
+    special(ecb, cx, call, StatementKind::Symbol)
+}
+
+fn special(
+    ecb: &mut Ecb,
+    cx: &mut Cx<'_, '_>,
+    call: &Call<'_>,
+    kind: StatementKind,
+) -> Checked<()> {
     let first = ecb.actions.len();
-    let Some(arg) = ecb.special_datum(cx, call)? else {
-        return not_yet(ecb, cx, call);
-    };
-    let kind = match call.name {
-        "stack" | "immstack" => StatementKind::Stack,
-        _ => StatementKind::Symbol,
-    };
-    ecb.finish(kind, first, vec![arg], call.span);
+    let args = ecb.special_datum(cx, call)?.into_iter().collect();
+    ecb.finish(kind, first, args, call.span);
     Ok(())
 }
 
-/// The most bytes that `tracemem` records.
-const MAX_TRACEMEM: u32 = 16 * 1024;
+/// The most bytes that `tracemem` and `printm` record.
+const MAX_BYTES: i64 = 512 * 1024;
 
-fn tracemem(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    if call.args.len() == 3 {
-        let message = "tracemem( ) with a computed size is not supported yet";
-        return fail(ErrorTag::Unsupported, call.span, message);
-    }
-    call.want(2, 2, ErrorTag::ProtoLen)?;
-    ecb.records(call)?;
-    let addr = cx.expr(&call.args[0])?;
-    let pointer = matches!(cx.types.resolve(addr.ty), Type::Pointer { .. } | Type::Array { .. });
-    if !pointer && !cx.is_int(&addr) {
-        let message = "tracemem( ) argument #1 must be a pointer or integer";
-        return fail(ErrorTag::TracememAddr, call.span, message);
-    }
-    let size = match cx.constant(&call.args[1])?.map(u32::try_from) {
-        Some(Ok(size)) if (1..=MAX_TRACEMEM).contains(&size) => size,
+/// A constant number of bytes above zero.
+fn byte_count(cx: &mut Cx<'_, '_>, arg: &Expr, tag: ErrorTag, what: &str) -> Checked<u32> {
+    match cx.constant(arg)? {
+        Some(size @ 1..=MAX_BYTES) => Ok(u32::try_from(size).unwrap_or(u32::MAX)),
+        Some(size) if size > MAX_BYTES => {
+            fail(tag, arg.span, format!("{what} must be at most {MAX_BYTES}"))
+        }
         _ => {
             let message =
-                format!("tracemem( ) argument #2 must be a constant between 1 and {MAX_TRACEMEM}");
-            return fail(ErrorTag::TracememSize, call.span, message);
+                format!("{what} must be a non-zero positive integral constant expression");
+            fail(tag, arg.span, message)
         }
+    }
+}
+
+fn tracemem(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
+    let addr = cx.expr(&call.args[0])?;
+    if !cx.is_pointer(&addr) && !cx.is_int(&addr) {
+        let have = cx.words(addr.ty);
+        let message = format!(
+            "tracemem( ) argument #1 is incompatible with prototype:\n\tprototype: pointer or \
+             integer\n\t argument: {have}"
+        );
+        return fail(ErrorTag::TracememAddr, call.span, message);
+    }
+    let what = "tracemem( ) argument #2";
+    let size = byte_count(cx, &call.args[1], ErrorTag::TracememSize, what)?;
+    if call.args.len() > 3 {
+        let message = "tracemem( ) prototype mismatch: expected at most 3 args";
+        return fail(ErrorTag::TracememArgs, call.span, message);
+    }
+    let first = ecb.actions.len();
+    let mut args = Vec::new();
+    if let Some(dynamic) = call.args.get(2) {
+        let kind = (act::TRACEMEM_DYNSIZE, 0);
+        let what = "tracemem( ) dynamic size (argument #3)";
+        args.push(ecb.integer_datum(cx, dynamic, kind, ErrorTag::TracememDynsize, what)?);
+    }
+    let difo = codegen::compile(&addr, DifType::by_ref(ctf::ARRAY, size))?;
+    let action = ecb.action(act::TRACEMEM, Some(difo), 0);
+    let bytes = ArgInfo { action, kind: ValueKind::Bytes, size, type_name: cx.words(addr.ty) };
+    args.insert(0, bytes);
+    ecb.finish(StatementKind::TraceMem, first, args, call.span);
+    Ok(())
+}
+
+/// `printm(size, memref(address, n))`.
+fn printm(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
+    let what = "printm( ) argument #1";
+    let size = byte_count(cx, &call.args[0], ErrorTag::PrintmSize, what)?;
+    let addr = cx.expr(&call.args[1])?;
+    if !cx.is_pointer(&addr) {
+        let have = cx.words(addr.ty);
+        let message = format!(
+            "printm( ) argument #2 is incompatible with prototype:\n\tprototype: pointer\n\t \
+             argument: {have}"
+        );
+        return fail(ErrorTag::PrintmAddr, call.span, message);
+    }
+    let first = ecb.actions.len();
+    let size = size + 8;
+    let difo = codegen::compile(&addr, DifType::by_ref(ctf::POINTER, size))?;
+    let action = ecb.action(act::PRINTM, Some(difo), 0);
+    let arg = ArgInfo { action, kind: ValueKind::Bytes, size, type_name: cx.words(addr.ty) };
+    ecb.finish(StatementKind::PrintMem, first, vec![arg], call.span);
+    Ok(())
+}
+
+/// `printt(size, typeref(…))`: its text of the type is FreeBSD's own; `print()` does it better.
+fn printt(_: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
+    byte_count(cx, &call.args[0], ErrorTag::PrinttSize, "printt( ) argument #1")?;
+    let is_typeref = matches!(
+        &call.args[1].kind,
+        ExprKind::Call { function, .. }
+            if matches!(&function.kind, ExprKind::Var { name, .. } if name.name == "typeref")
+    );
+    if !is_typeref {
+        let message =
+            "printt( ) argument #2 is incompatible with prototype:\n\tprototype: typeref()";
+        return fail(ErrorTag::PrinttAddr, call.span, message);
+    }
+    fail(
+        ErrorTag::Unsupported,
+        call.span,
+        "printt( ) is not supported: print( ) shows typed values",
+    )
+}
+
+/// `stop()`, `panic()`, `breakpoint()`.
+fn harm(ecb: &mut Ecb, _: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
+    let kind = match call.name {
+        "stop" => act::STOP,
+        "panic" => act::PANIC,
+        _ => act::BREAKPOINT,
     };
     let first = ecb.actions.len();
-    let difo = codegen::compile(&addr, DifType::by_ref(ctf::ARRAY, size))?;
-    let action = ecb.action(act::TRACEMEM, Some(difo), u64::from(size));
-    let arg = ArgInfo { action, kind: ValueKind::Bytes, size, type_name: cx.words(addr.ty) };
-    ecb.finish(StatementKind::TraceMem, first, vec![arg], call.span);
+    ecb.action(kind, None, 0);
+    ecb.finish(StatementKind::Destructive, first, Vec::new(), call.span);
+    Ok(())
+}
+
+/// `raise(signal)`, `chill(nanoseconds)`.
+fn measured_harm(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
+    let kind = if call.name == "raise" { act::RAISE } else { act::CHILL };
+    let first = ecb.actions.len();
+    let node = cx.expr(&call.args[0])?;
+    let difo = codegen::compile(&node, DifType::integer(8))?;
+    ecb.action(kind, Some(difo), 0);
+    ecb.finish(StatementKind::Destructive, first, Vec::new(), call.span);
     Ok(())
 }
 
 fn exit(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    call.want(1, 1, ErrorTag::ProtoLen)?;
-    if ecb.order.speculates {
-        let message = "exit( ) may not follow speculate( ) in its clause";
-        return fail(ErrorTag::ExitSpec, call.span, message);
-    }
-    ecb.records(call)?;
     let node = cx.expr(&call.args[0])?;
-    if !cx.is_int(&node) {
-        let message = "exit( ) argument #1 is incompatible with prototype:\n\tprototype: int";
-        return fail(ErrorTag::ProtoArg, call.span, message);
-    }
     let first = ecb.actions.len();
     let difo = codegen::compile(&node, DifType::integer(4))?;
     let action = ecb.action(act::EXIT, Some(difo), 0);
@@ -348,6 +466,8 @@ fn trunc(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
         let kind = (act::LIBACT, which::TRUNC);
         let what = "trunc( ) argument #2";
         args.push(ecb.integer_datum(cx, count, kind, ErrorTag::TruncScalar, what)?);
+    } else {
+        ecb.library(which::TRUNC, 0, call.span)?;
     }
     ecb.finish(StatementKind::Trunc(agg), first, args, call.span);
     Ok(())
@@ -391,7 +511,6 @@ pub(super) fn text_arg(call: &Call<'_>, at: usize) -> Checked<Option<String>> {
 }
 
 fn setopt(ecb: &mut Ecb, _: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    call.want(1, 2, ErrorTag::ProtoLen)?;
     let name = text_arg(call, 0)?.unwrap_or_default();
     let value = text_arg(call, 1)?;
     let first = ecb.actions.len();
@@ -401,7 +520,6 @@ fn setopt(ecb: &mut Ecb, _: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
 }
 
 fn ftruncate(ecb: &mut Ecb, _: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    call.want(0, 0, ErrorTag::ProtoLen)?;
     let first = ecb.actions.len();
     ecb.library(which::FTRUNCATE, 0, call.span)?;
     ecb.finish(StatementKind::Ftruncate, first, Vec::new(), call.span);
@@ -409,35 +527,12 @@ fn ftruncate(ecb: &mut Ecb, _: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> 
 }
 
 fn speculation(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    call.want(1, 1, ErrorTag::ProtoLen)?;
     let (kind, statement) = match call.name {
         "speculate" => (act::SPECULATE, StatementKind::Speculate),
         "commit" => (act::COMMIT, StatementKind::Commit),
         _ => (act::DISCARD, StatementKind::Discard),
     };
-    let order = &mut ecb.order;
-    let follows = |tag, what| {
-        fail(tag, call.span, format!("{}( ) may not follow {what} in its clause", call.name))
-    };
-    match kind {
-        act::SPECULATE if order.speculates => return follows(ErrorTag::SpecSpec, "speculate( )"),
-        act::SPECULATE if order.commits => return follows(ErrorTag::SpecComm, "commit( )"),
-        act::SPECULATE if order.records => {
-            return follows(ErrorTag::SpecDrec, "data-recording action(s)");
-        }
-        act::COMMIT if order.commits => return follows(ErrorTag::CommComm, "commit( )"),
-        act::COMMIT if order.records => {
-            return follows(ErrorTag::CommDrec, "data-recording action(s)");
-        }
-        _ => {}
-    }
-    order.speculates |= kind == act::SPECULATE;
-    order.commits |= kind == act::COMMIT;
     let node = cx.expr(&call.args[0])?;
-    if !cx.is_int(&node) {
-        let message = format!("{}( ) needs the integer that speculation( ) gave", call.name);
-        return fail(ErrorTag::ProtoArg, call.span, message);
-    }
     let first = ecb.actions.len();
     let difo = codegen::compile(&node, DifType::integer(8))?;
     ecb.action(kind, Some(difo), 0);

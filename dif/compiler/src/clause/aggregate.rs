@@ -19,8 +19,25 @@ impl Ecb {
         statement: &Aggregate,
         span: Span,
     ) -> Checked<()> {
-        self.check_order(span)?;
-        let function = function(cx, statement, span)?;
+        let name = &statement.name.name;
+        let call = statement.function.name.as_str();
+        cx.check_call(call, &statement.args, span)?;
+        if !crate::sema::call::is_aggregating(call) {
+            let message = format!(
+                "@{name} must be assigned the result of an aggregating function: {call}( ) is none"
+            );
+            return fail(ErrorTag::AggFunc, statement.function.span, message);
+        }
+        cx.registry.check_function(name, call, span)?;
+        Self::check_keys(cx, statement, span)?;
+        let scalar = match statement.args.first() {
+            Some(arg) => cx.expr(arg).map(|node| cx.is_scalar(&node))?,
+            None => true,
+        };
+        if !scalar {
+            let message = format!("{call}( ) argument #1 must be of scalar type");
+            return fail(ErrorTag::AggScalar, span, message);
+        }
         let first = self.actions.len();
         // The id is the key's first element; its number is known once the keys are.
         self.action(act::DIFEXPR, None, 0);
@@ -28,14 +45,15 @@ impl Ecb {
         for (at, key) in statement.keys.iter().enumerate() {
             args.push(self.key(cx, &statement.name.name, at, key)?);
         }
+        let function = function(cx, statement)?;
         let keys = args.iter().map(|arg| KeyInfo { kind: arg.kind.clone(), size: arg.size });
-        let name = &statement.name.name;
         let id = cx.registry.aggregate(name, function, keys.collect(), span)?;
         let id_difo = codegen::constant(u64::from(id.0), DifType::integer(4), span)?;
         if let Some((_, difo)) = self.actions.get_mut(first) {
             *difo = Some(id_difo);
         }
-        let value = self.aggregated(cx, statement, function, span)?;
+        let value = aggregated(cx, statement)?;
+        self.weight(cx, statement, function, span)?;
         let ntuple = u32::try_from(self.actions.len() - first).unwrap_or(u32::MAX);
         let at = self.action(function.kind(), value, function.arg());
         if let Some((action, _)) = self.actions.get_mut(at) {
@@ -45,15 +63,74 @@ impl Ecb {
         Ok(())
     }
 
-    fn check_order(&self, span: Span) -> Checked<()> {
-        if self.order.commits {
-            let message = "aggregating actions may not follow commit( ) in their clause";
-            return fail(ErrorTag::AggComm, span, message);
+    /// The keys against those of the aggregation's first use.
+    fn check_keys(cx: &mut Cx<'_, '_>, statement: &Aggregate, span: Span) -> Checked<()> {
+        let name = &statement.name.name;
+        let known = cx.agg_keys.get(name).cloned();
+        if let Some(known) = &known
+            && known.len() != statement.keys.len()
+        {
+            let count = statement.keys.len();
+            let message = format!(
+                "@{name}[ ] prototype mismatch: {count} key{} passed, {} expected",
+                if count == 1 { "" } else { "s" },
+                known.len()
+            );
+            return fail(ErrorTag::ProtoLen, span, message);
         }
-        if self.order.speculates {
-            let message = "aggregating actions may not follow speculate( ) in their clause";
-            return fail(ErrorTag::AggSpec, span, message);
+        let mut types = Vec::new();
+        for (at, key) in statement.keys.iter().enumerate() {
+            let node = cx.expr(key)?;
+            match known.as_ref().and_then(|known| known.get(at)) {
+                Some(ty) if !cx.fits_type(*ty, &node) => {
+                    let (want, have) = (cx.words(*ty), cx.words(node.ty));
+                    let message = format!(
+                        "@{name}[ ] key #{} is incompatible with prototype:\n\tprototype: {want}\n\t      key: {have}",
+                        at + 1
+                    );
+                    return fail(ErrorTag::ProtoArg, key.span, message);
+                }
+                Some(_) => {}
+                None => cx.want_key(&node, "aggregation", at, key.span)?,
+            }
+            types.push(node.ty);
         }
+        if known.is_none() {
+            cx.agg_keys.insert(name.clone(), types);
+        }
+        Ok(())
+    }
+
+    /// The weight of a quantizing function: computed last of the tuple, and recorded nowhere.
+    fn weight(
+        &mut self,
+        cx: &mut Cx<'_, '_>,
+        statement: &Aggregate,
+        function: AggFunction,
+        span: Span,
+    ) -> Checked<()> {
+        let (name, most) = match function {
+            AggFunction::Quantize => ("quantize", 2),
+            AggFunction::Lquantize { .. } => ("lquantize", 5),
+            AggFunction::Llquantize { .. } => ("llquantize", 6),
+            _ => return Ok(()),
+        };
+        let Some(weight) = statement.args.get(most - 1) else { return Ok(()) };
+        let node = cx.expr(weight)?;
+        if !cx.is_scalar(&node) {
+            let message =
+                format!("{name}( ) increment value (argument #{most}) must be of scalar type");
+            return fail(ErrorTag::ProtoArg, weight.span, message);
+        }
+        let count = statement.args.len();
+        if count > most {
+            let message = format!(
+                "{name}( ) prototype mismatch: {count} args passed, at most {most} expected"
+            );
+            return fail(ErrorTag::ProtoLen, span, message);
+        }
+        let difo = codegen::compile(&node, super::VOID)?;
+        self.action(act::DIFEXPR, Some(difo), 0);
         Ok(())
     }
 
@@ -61,10 +138,6 @@ impl Ecb {
     /// widened; a wider one would be cut, which is refused by the registry.
     fn key(&mut self, cx: &mut Cx<'_, '_>, name: &str, at: usize, expr: &Expr) -> Checked<ArgInfo> {
         let key = self.datum(cx, expr, act::DIFEXPR)?;
-        if key.type_name.starts_with("struct ") && key.kind == ValueKind::Bytes {
-            let message = format!("a key cannot be of type {}", key.type_name);
-            return fail(ErrorTag::KeyType, expr.span, message);
-        }
         let known = cx.registry.aggregation(name).and_then(|known| known.keys.get(at)).cloned();
         let (Some(known), ValueKind::Integer { .. } | ValueKind::Pointer) = (known, &key.kind)
         else {
@@ -79,70 +152,28 @@ impl Ecb {
         }
         Ok(ArgInfo { kind: known.kind, size: known.size, ..key })
     }
+}
 
-    /// The DIFO of what is aggregated.
-    fn aggregated(
-        &mut self,
-        cx: &mut Cx<'_, '_>,
-        statement: &Aggregate,
-        function: AggFunction,
-        span: Span,
-    ) -> Checked<Option<dif::difo::Difo>> {
-        let Some(arg) = statement.args.first().filter(|_| function != AggFunction::Count) else {
-            return Ok(None);
-        };
-        let node = cx.expr(arg)?;
-        if !cx.is_scalar(&node) {
-            let name = cx.words(node.ty);
-            let message =
-                format!("{}( ) argument #1 must be of scalar type ({name})", function.name());
-            return fail(ErrorTag::AggScalar, span, message);
-        }
-        codegen::compile(&node, DifType::integer(8)).map(Some)
-    }
+/// The DIFO of what is aggregated.
+fn aggregated(cx: &mut Cx<'_, '_>, statement: &Aggregate) -> Checked<Option<dif::difo::Difo>> {
+    let Some(arg) = statement.args.first() else { return Ok(None) };
+    let node = cx.expr(arg)?;
+    codegen::compile(&node, DifType::integer(8)).map(Some)
 }
 
 /// The function with its constant parameters.
-fn function(cx: &mut Cx<'_, '_>, statement: &Aggregate, span: Span) -> Checked<AggFunction> {
-    let name = statement.function.name.as_str();
-    let (function, least, most) = match name {
-        "count" => (AggFunction::Count, 0, 0),
-        "min" => (AggFunction::Min, 1, 1),
-        "max" => (AggFunction::Max, 1, 1),
-        "avg" => (AggFunction::Avg, 1, 1),
-        "sum" => (AggFunction::Sum, 1, 1),
-        "stddev" => (AggFunction::Stddev, 1, 1),
-        "quantize" => (AggFunction::Quantize, 1, 2),
-        "lquantize" => (AggFunction::Lquantize { base: 0, levels: 0, step: 0 }, 3, 5),
-        "llquantize" => (AggFunction::Llquantize { factor: 0, low: 0, high: 0, steps: 0 }, 5, 6),
-        _ => {
-            let message = format!("expected aggregating function: {name} is none");
-            return fail(ErrorTag::AggFunc, statement.function.span, message);
-        }
-    };
-    let count = statement.args.len();
-    if count < least || count > most {
-        let message = format!(
-            "{name}( ) prototype mismatch: {count} args passed, {} expected",
-            if count < least { least } else { most }
-        );
-        return fail(ErrorTag::ProtoLen, span, message);
-    }
-    let weighed = match function {
-        AggFunction::Quantize => count == 2,
-        AggFunction::Lquantize { .. } => count == 5,
-        AggFunction::Llquantize { .. } => count == 6,
-        _ => false,
-    };
-    if weighed {
-        let message = format!("{name}( ) with a weight is not supported yet");
-        return fail(ErrorTag::Unsupported, span, message);
-    }
-    match function {
-        AggFunction::Lquantize { .. } => lquantize(cx, &statement.args),
-        AggFunction::Llquantize { .. } => llquantize(cx, &statement.args),
-        other => Ok(other),
-    }
+fn function(cx: &mut Cx<'_, '_>, statement: &Aggregate) -> Checked<AggFunction> {
+    Ok(match statement.function.name.as_str() {
+        "count" => AggFunction::Count,
+        "min" => AggFunction::Min,
+        "max" => AggFunction::Max,
+        "avg" => AggFunction::Avg,
+        "sum" => AggFunction::Sum,
+        "stddev" => AggFunction::Stddev,
+        "lquantize" => lquantize(cx, &statement.args)?,
+        "llquantize" => llquantize(cx, &statement.args)?,
+        _ => AggFunction::Quantize,
+    })
 }
 
 fn parameter(cx: &mut Cx<'_, '_>, arg: &Expr, what: &str, wrong_type: ErrorTag) -> Checked<i64> {
@@ -156,33 +187,37 @@ fn parameter(cx: &mut Cx<'_, '_>, arg: &Expr, what: &str, wrong_type: ErrorTag) 
 }
 
 fn lquantize(cx: &mut Cx<'_, '_>, args: &[Expr]) -> Checked<AggFunction> {
-    let base = parameter(cx, &args[1], "lquantize( ) argument #2", ErrorTag::LquantBasetype)?;
-    let limit = parameter(cx, &args[2], "lquantize( ) argument #3", ErrorTag::LquantLimtype)?;
-    let step = match args.get(3) {
-        Some(arg) => parameter(cx, arg, "lquantize( ) argument #4", ErrorTag::LquantSteptype)?,
-        None => 1,
-    };
+    let base = parameter(cx, &args[1], "lquantize( ) argument #1", ErrorTag::LquantBasetype)?;
     let span = args[1].span;
     let Ok(base) = i32::try_from(base) else {
-        let message = "lquantize( ) argument #2 must be a 32-bit quantity";
+        let message = "lquantize( ) argument #1 must be a 32-bit quantity";
         return fail(ErrorTag::LquantBaseval, span, message);
     };
+    let limit = parameter(cx, &args[2], "lquantize( ) argument #2", ErrorTag::LquantLimtype)?;
     let Ok(limit) = i32::try_from(limit) else {
-        let message = "lquantize( ) argument #3 must be a 32-bit quantity";
+        let message = "lquantize( ) argument #2 must be a 32-bit quantity";
         return fail(ErrorTag::LquantLimval, args[2].span, message);
     };
     if limit < base {
         let message = format!(
-            "lquantize( ) base (argument #2: {base}) must be less than limit \
-                               (argument #3: {limit})"
+            "lquantize( ) base (argument #1: {base}) must be less than limit \
+                               (argument #2: {limit})"
         );
         return fail(ErrorTag::LquantMismatch, span, message);
     }
-    let span = args.get(3).map_or(span, |arg| arg.span);
-    let Some(step) = u16::try_from(step).ok().filter(|step| *step > 0) else {
-        let message = "lquantize( ) step must be between 1 and 65535";
-        return fail(ErrorTag::LquantStepval, span, message);
-    };
+    let mut step = 1_u16;
+    if let Some(arg) = args.get(3) {
+        let given = parameter(cx, arg, "lquantize( ) argument #3", ErrorTag::LquantSteptype)?;
+        if given <= 0 {
+            let message = "lquantize( ) argument #3 must be a non-zero positive integer constant";
+            return fail(ErrorTag::LquantSteptype, arg.span, message);
+        }
+        let Ok(given) = u16::try_from(given) else {
+            let message = "lquantize( ) argument #3 must be a 16-bit quantity";
+            return fail(ErrorTag::LquantStepval, arg.span, message);
+        };
+        step = given;
+    }
     let levels = (i64::from(limit) - i64::from(base)) / i64::from(step);
     match u16::try_from(levels) {
         Ok(0) => {
@@ -254,14 +289,14 @@ fn check_llquantize(factor: u16, low: u16, high: u16, steps: u16, span: Span) ->
         power *= whole;
     }
     let steps_wide = u64::from(steps);
-    if power % steps_wide != 0 && steps_wide % whole != 0 {
+    if steps_wide % whole != 0 || power % steps_wide != 0 {
         let message = format!(
             "llquantize( ) factor ({factor}) must evenly divide the number of \
                                steps per magnitude ({steps})"
         );
         return fail(ErrorTag::LlquantFactoreven, span, message);
     }
-    if u64::from(factor).checked_pow(u32::from(high) + 1).is_none() {
+    if u64::from(factor).checked_pow(u32::from(high)).is_none() {
         let message = format!(
             "llquantize( ) high magnitude ({high}) exceeds what a 64-bit \
                                quantity can hold"

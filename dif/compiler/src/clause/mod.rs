@@ -22,7 +22,8 @@ mod split;
 
 use dif::{
     difo::{DifType, Difo},
-    number::act,
+    number::{act, subr},
+    opcode::{Instr, Op},
     program::{Action, DifoIndex, EcbDesc, EcbIndex, ProbeDesc, Program},
 };
 
@@ -54,11 +55,83 @@ struct Pending {
 }
 
 /// What an ECB did so far, as far as it forbids something later.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Order {
     speculates: bool,
     commits: bool,
     records: bool,
+}
+
+impl Order {
+    /// Takes in one more action, or says why it may not be there. `aggregates`: its statement ends
+    /// in an aggregating action.
+    fn add(
+        &mut self,
+        kind: u16,
+        destructive: bool,
+        void: bool,
+        aggregates: bool,
+    ) -> Result<(), (ErrorTag, &'static str)> {
+        if aggregates && self.commits {
+            return Err((ErrorTag::AggComm, "aggregating actions may not follow commit( )"));
+        }
+        match kind {
+            act::COMMIT if self.commits => {
+                Err((ErrorTag::CommComm, "commit( ) may not follow commit( )"))
+            }
+            act::COMMIT if self.records => {
+                Err((ErrorTag::CommDrec, "commit( ) may not follow data-recording action(s)"))
+            }
+            act::COMMIT => {
+                self.commits = true;
+                Ok(())
+            }
+            act::SPECULATE if self.speculates => {
+                Err((ErrorTag::SpecSpec, "speculate( ) may not follow speculate( )"))
+            }
+            act::SPECULATE if self.commits => {
+                Err((ErrorTag::SpecComm, "speculate( ) may not follow commit( )"))
+            }
+            act::SPECULATE if self.records => {
+                Err((ErrorTag::SpecDrec, "speculate( ) may not follow data-recording action(s)"))
+            }
+            act::SPECULATE => {
+                self.speculates = true;
+                Ok(())
+            }
+            kind if act::is_aggregation(kind) => {
+                if self.speculates {
+                    let why = "aggregating actions may not follow speculate( )";
+                    return Err((ErrorTag::AggSpec, why));
+                }
+                self.records = true;
+                Ok(())
+            }
+            _ if self.speculates && destructive => {
+                Err((ErrorTag::ActSpec, "destructive actions may not follow speculate( )"))
+            }
+            act::EXIT if self.speculates => {
+                Err((ErrorTag::ExitSpec, "exit( ) may not follow speculate( )"))
+            }
+            act::DISCARD => Ok(()),
+            _ if destructive || void => Ok(()),
+            _ if self.commits => {
+                Err((ErrorTag::DrecComm, "data-recording actions may not follow commit( )"))
+            }
+            _ => {
+                self.records |= !self.speculates;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whether a DIFO changes the traced machine.
+fn is_destructive(difo: &Difo) -> bool {
+    difo.text
+        .iter()
+        .map(|word| Instr(*word))
+        .any(|word| word.op() == Some(Op::Call) && subr::is_destructive(word.wide()))
 }
 
 /// One clause for one probe description: its ECBs.
@@ -67,21 +140,31 @@ pub(crate) fn compile(cx: &mut Cx<'_, '_>, clause: &Clause) -> Checked<Vec<Ecb>>
     if statements.iter().any(|statement| matches!(statement.kind, StmtKind::If { .. })) {
         return split::compile(cx, clause, statements);
     }
-    let predicate = match &clause.predicate {
-        Some(predicate) => Some(predicate_node(cx, predicate)?),
-        None => None,
-    };
+    // As in DTrace the actions come first; but if they name what only the predicate defines, the
+    // predicate does.
     let mut ecb = Ecb::default();
-    if let Some(predicate) = predicate {
-        ecb.predicate = Some(codegen::compile(&predicate, DifType::integer(4))?);
-    }
-    for statement in statements {
-        ecb.statement(cx, statement).map_err(|error| error.in_region(Region::ActionList))?;
+    match ecb.statements(cx, statements) {
+        Ok(()) => ecb.predicate = predicate_difo(cx, clause)?,
+        Err(error)
+            if clause.predicate.is_some()
+                && matches!(error.tag, ErrorTag::IdentUndef | ErrorTag::VarUndef) =>
+        {
+            let predicate = predicate_difo(cx, clause)?;
+            ecb = Ecb { predicate, ..Ecb::default() };
+            ecb.statements(cx, statements)?;
+        }
+        Err(error) => return Err(error),
     }
     if ecb.statements.is_empty() {
         ecb.finish(StatementKind::Default, 0, Vec::new(), clause.span);
     }
     Ok(vec![ecb])
+}
+
+fn predicate_difo(cx: &mut Cx<'_, '_>, clause: &Clause) -> Checked<Option<Difo>> {
+    let Some(predicate) = &clause.predicate else { return Ok(None) };
+    let node = predicate_node(cx, predicate)?;
+    codegen::compile(&node, DifType::integer(4)).map(Some)
 }
 
 fn predicate_node(cx: &mut Cx<'_, '_>, predicate: &Expr) -> Checked<Node> {
@@ -118,14 +201,38 @@ impl Ecb {
         self.statements.push(Pending { kind, first, count, args, span });
     }
 
+    fn statements(&mut self, cx: &mut Cx<'_, '_>, statements: &[Stmt]) -> Checked<()> {
+        for statement in statements {
+            self.statement(cx, statement).map_err(|error| error.in_region(Region::ActionList))?;
+        }
+        Ok(())
+    }
+
     fn statement(&mut self, cx: &mut Cx<'_, '_>, statement: &Stmt) -> Checked<()> {
+        let first = self.actions.len();
         match &statement.kind {
-            StmtKind::Expr(expr) => self.expression(cx, expr, statement.span),
-            StmtKind::Aggregate(aggregate) => self.aggregate(cx, aggregate, statement.span),
+            StmtKind::Expr(expr) => self.expression(cx, expr, statement.span)?,
+            StmtKind::Aggregate(aggregate) => self.aggregate(cx, aggregate, statement.span)?,
             StmtKind::If { .. } => {
-                fail(ErrorTag::Unknown, statement.span, "an if statement was not split")
+                return fail(ErrorTag::Unknown, statement.span, "an if statement was not split");
             }
         }
+        self.check_order(first, statement.span)
+    }
+
+    /// Whether the actions from `first` on may stand behind those before them.
+    fn check_order(&mut self, first: usize, span: Span) -> Checked<()> {
+        let new = self.actions.get(first..).unwrap_or_default();
+        let aggregates = new.iter().any(|(action, _)| act::is_aggregation(action.kind));
+        for (action, difo) in new {
+            let kind = action.kind;
+            let harmful = difo.as_ref().is_some_and(is_destructive);
+            let destructive = act::is_destructive(kind) || (kind == act::DIFEXPR && harmful);
+            let void = kind == act::DIFEXPR && difo.as_ref().is_some_and(|difo| difo.ret == VOID);
+            let added = self.order.add(kind, destructive, void, aggregates);
+            added.map_err(|(tag, why)| Error::new(tag, span, why))?;
+        }
+        Ok(())
     }
 
     fn expression(&mut self, cx: &mut Cx<'_, '_>, expr: &Expr, span: Span) -> Checked<()> {
@@ -134,17 +241,25 @@ impl Ecb {
                 if let ExprKind::Var { name, .. } = &function.kind
                     && let Some(handler) = action::handler(&name.name)
                 {
+                    if !matches!(handler_checks(&name.name), Checks::Own) {
+                        cx.check_call(&name.name, args, span)?;
+                    }
                     return handler(self, cx, &action::Call { name: &name.name, args, span });
                 }
             }
-            ExprKind::Assign { target, .. } if names_aggregation(target) => {
-                let message = "expected aggregating function after the aggregation";
-                return fail(ErrorTag::AggFunc, span, message);
+            ExprKind::Assign { op: None, target, value } if aggregation_depth(target) > 0 => {
+                return misused_aggregation(cx, target, value, span);
             }
-            ExprKind::Agg(name) => return null_effect(&name.name, span),
+            ExprKind::Agg(name) => {
+                cx.expr(expr)?;
+                return null_effect(&name.name, span);
+            }
             ExprKind::Index { base, .. } => {
                 if let ExprKind::Agg(name) = &base.kind {
                     return null_effect(&name.name, span);
+                }
+                if aggregation_depth(expr) > 1 {
+                    return many_keys(span);
                 }
             }
             _ => {}
@@ -195,12 +310,51 @@ impl Ecb {
 /// What a statement's DIFO returns that records nothing.
 const VOID: DifType = DifType::integer(0);
 
-fn names_aggregation(target: &Expr) -> bool {
-    match &target.kind {
-        ExprKind::Agg(_) => true,
-        ExprKind::Index { base, .. } => matches!(base.kind, ExprKind::Agg(_)),
-        _ => false,
+/// How an action's arguments are checked.
+enum Checks {
+    /// By the prototype.
+    Prototype,
+    /// By the action itself, which words it its own way.
+    Own,
+}
+
+fn handler_checks(name: &str) -> Checks {
+    match name {
+        "sym" | "func" | "mod" | "usym" | "ufunc" | "umod" | "uaddr" => Checks::Own,
+        _ => Checks::Prototype,
     }
+}
+
+/// 1 for `@a`, 2 for `@a[k]` and 3 for `@a[k][l]`; 0 for anything else.
+fn aggregation_depth(target: &Expr) -> u32 {
+    match &target.kind {
+        ExprKind::Agg(_) => 1,
+        ExprKind::Index { base, .. } => match aggregation_depth(base) {
+            0 => 0,
+            depth => depth + 1,
+        },
+        _ => 0,
+    }
+}
+
+fn many_keys(span: Span) -> Checked<()> {
+    let message = "improper attempt to reference an aggregation as a multi-dimensional array";
+    fail(ErrorTag::AggMdim, span, message)
+}
+
+/// An assignment to an aggregation of what no aggregating function gives.
+fn misused_aggregation(
+    cx: &mut Cx<'_, '_>,
+    target: &Expr,
+    value: &Expr,
+    span: Span,
+) -> Checked<()> {
+    if aggregation_depth(target) > 2 {
+        return many_keys(span);
+    }
+    cx.expr(value)?;
+    let message = "an aggregation must be assigned the result of an aggregating function";
+    fail(ErrorTag::AggFunc, span, message)
 }
 
 fn null_effect(name: &str, span: Span) -> Checked<()> {

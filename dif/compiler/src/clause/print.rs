@@ -13,9 +13,13 @@ use crate::{
     error::{Error, ErrorTag},
     format::Format,
     printf::{ArgClass, FormatArg, FormatError, FormatUse, check_format, parse_format},
-    sema::{Checked, Cx, fail},
+    sema::{Checked, Cx, fail, node::Node},
     source::Span,
+    types::{Opaque, Type},
 };
+
+/// What DTrace passes on for `freopen("")`; scripts may not use it.
+const FREOPEN_RESTORE: &[u8] = b".";
 
 fn parse(call: &Call<'_>) -> Checked<Format> {
     let Some(arg) = call.args.first() else {
@@ -45,22 +49,46 @@ fn formatted(
     call: &Call<'_>,
     kind: u16,
 ) -> Checked<(Format, Vec<ArgInfo>)> {
-    let format = parse(call)?;
-    ecb.records(call)?;
+    let format = match call.args.first().map(|arg| &arg.kind) {
+        Some(ExprKind::Str(text)) if kind == act::FREOPEN && text == FREOPEN_RESTORE => {
+            let message = "freopen( ) argument #1 cannot be \".\"";
+            return fail(ErrorTag::FreopenInvalid, call.span, message);
+        }
+        _ => parse(call)?,
+    };
     let first = ecb.actions.len();
     let mut args = Vec::new();
+    let mut classes = Vec::new();
+    for arg in call.args.get(1..).unwrap_or_default() {
+        let node = cx.expr(arg)?;
+        classes.push(class_of(cx, &node));
+    }
+    let by = FormatUse { function: call.name, offset: 1, aggregation: false };
+    check_format(&format, by, &classes).map_err(|error| at(&error, call.span))?;
     for arg in call.args.get(1..).unwrap_or_default() {
         args.push(ecb.datum(cx, arg, kind)?);
     }
-    let classes: Vec<_> =
-        args.iter().map(|arg| class(&arg.kind, arg.size, &arg.type_name)).collect();
-    let by = FormatUse { function: call.name, offset: 1, aggregation: false };
-    check_format(&format, by, &classes).map_err(|error| at(&error, call.span))?;
     if args.is_empty() {
         ecb.action(kind, Some(placeholder(call.span)?), 0);
     }
     ecb.set_format(first, &format.text);
     Ok((format, args))
+}
+
+/// What a value is to a format.
+fn class_of(cx: &mut Cx<'_, '_>, node: &Node) -> FormatArg {
+    let type_name = cx.words(node.ty);
+    let class = match cx.types.resolve(node.ty) {
+        Type::Opaque(Opaque::Stack) => ArgClass::Stack,
+        Type::Opaque(Opaque::Symbol) => ArgClass::Symbol,
+        Type::Opaque(Opaque::UserSymbol) => ArgClass::UserSymbol,
+        Type::Opaque(Opaque::Dynamic) | Type::Void => ArgClass::Other,
+        _ => {
+            let (kind, size) = (cx.value_kind(node.ty), cx.types.size(node.ty).unwrap_or(0));
+            return class(&kind, size, &type_name);
+        }
+    };
+    FormatArg { class, type_name }
 }
 
 /// What a datum is to a format.
@@ -69,8 +97,11 @@ fn class(kind: &ValueKind, size: u32, type_name: &str) -> FormatArg {
         ValueKind::Integer { .. } => ArgClass::Integer { size: u64::from(size) },
         ValueKind::Pointer => ArgClass::Pointer,
         ValueKind::String | ValueKind::CharArray | ValueKind::StackText => ArgClass::Text,
-        ValueKind::Stack { .. } => ArgClass::Stack,
+        ValueKind::Stack { .. } | ValueKind::UserStack { .. } => ArgClass::Stack,
         ValueKind::Symbol | ValueKind::Module => ArgClass::Symbol,
+        ValueKind::UserSymbol | ValueKind::UserModule | ValueKind::UserAddress => {
+            ArgClass::UserSymbol
+        }
         ValueKind::Bytes if ["float", "double", "long double"].contains(&type_name) => {
             ArgClass::Float
         }
@@ -88,7 +119,6 @@ pub(super) fn printf(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Che
 }
 
 pub(super) fn system(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    ecb.destroys(call)?;
     let first = ecb.actions.len();
     let (format, args) = formatted(ecb, cx, call, act::SYSTEM)?;
     ecb.finish(StatementKind::System(format), first, args, call.span);
@@ -96,7 +126,6 @@ pub(super) fn system(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Che
 }
 
 pub(super) fn freopen(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    ecb.destroys(call)?;
     let first = ecb.actions.len();
     let (format, args) = formatted(ecb, cx, call, act::FREOPEN)?;
     ecb.finish(StatementKind::Freopen(format), first, args, call.span);
@@ -111,7 +140,6 @@ pub(super) fn printa(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Che
         let message = "printa( ) prototype mismatch: an aggregation is expected";
         return fail(ErrorTag::PrintaProto, call.span, message);
     }
-    ecb.records(call)?;
     let first = ecb.actions.len();
     let mut aggregations = Vec::new();
     for at in start..call.args.len() {
@@ -138,6 +166,11 @@ fn same_keys(
     let keys = |id: &crate::compiled::AggId| {
         cx.registry.aggregations().iter().find(|known| known.id == *id).map(|known| &known.keys)
     };
+    let count = |id| keys(id).map_or(0, Vec::len);
+    if aggregations.windows(2).any(|pair| count(&pair[0]) != count(&pair[1])) {
+        let message = "printa( ) aggregations have different numbers of keys";
+        return fail(ErrorTag::PrintaAggproto, call.span, message);
+    }
     let differ = aggregations.windows(2).any(|pair| keys(&pair[0]) != keys(&pair[1]));
     if differ {
         let message = "printa( ) aggregations have keys of different types";
@@ -170,7 +203,8 @@ fn words(kind: &ValueKind) -> &'static str {
         ValueKind::String | ValueKind::StackText => "string",
         ValueKind::CharArray => "char []",
         ValueKind::Bytes => "struct",
-        ValueKind::Stack { .. } => "stack",
+        ValueKind::Stack { .. } | ValueKind::UserStack { .. } => "stack",
         ValueKind::Symbol | ValueKind::Module => "symbol",
+        ValueKind::UserSymbol | ValueKind::UserModule | ValueKind::UserAddress => "usymbol",
     }
 }

@@ -139,6 +139,10 @@ impl Codegen {
                 self.modify(place, *op, *yields, operand, *cut)
             }
             Kind::Call(number, args) => self.call(*number, args, node.span),
+            Kind::Uncomputable(what) => {
+                let message = format!("{what} may not be called from within a D expression");
+                Err(Error::new(ErrorTag::CgExpr, node.span, message))
+            }
         }
     }
 
@@ -304,6 +308,12 @@ impl Codegen {
                 self.emit(opcode::load(load_op(*access), reg, reg));
                 Ok(reg)
             }
+            Place::Bits { addr, access, shift, width, signed } => {
+                let reg = self.value(addr)?;
+                self.emit(opcode::load(load_op(*access), reg, reg));
+                self.bits(reg, *shift, *width, *signed)
+            }
+            Place::Object(addr, _) => self.value(addr),
         }
     }
 }

@@ -63,8 +63,52 @@ impl Codegen {
                 self.store_memory(*access, reg, addr);
                 self.give(addr);
             }
+            Place::Bits { addr, access, shift, width, signed } => {
+                let addr = self.value(addr)?;
+                self.store_bits(*access, (*shift, *width), reg, addr, value.span)?;
+                self.give(addr);
+                return self.bits(reg, 0, *width, *signed);
+            }
+            Place::Object(addr, size) => {
+                let addr = self.value(addr)?;
+                let length = self.take(value.span)?;
+                self.integer(u64::from(*size), length)?;
+                self.emit(opcode::binary(Op::Copys, reg, length, addr));
+                self.give(length);
+                self.give(addr);
+            }
         }
         Ok(reg)
+    }
+
+    /// Puts the low bits of a register into an integer in memory; its other bits stay.
+    fn store_bits(
+        &mut self,
+        access: Access,
+        (shift, width): (u32, u32),
+        value: Reg,
+        addr: Reg,
+        span: Span,
+    ) -> Checked<()> {
+        let mask = if width >= 64 { u64::MAX } else { (1 << width) - 1 };
+        let old = self.take(span)?;
+        let part = self.take(span)?;
+        self.emit(opcode::load(load_op(access), addr, old));
+        self.integer(!(mask << shift), part)?;
+        self.emit(opcode::binary(Op::And, old, part, old));
+        self.integer(mask, part)?;
+        self.emit(opcode::binary(Op::And, value, part, part));
+        if shift > 0 {
+            let amount = self.take(span)?;
+            self.integer(u64::from(shift), amount)?;
+            self.emit(opcode::binary(Op::Sll, part, amount, part));
+            self.give(amount);
+        }
+        self.emit(opcode::binary(Op::Or, old, part, old));
+        self.store_memory(access, old, addr);
+        self.give(part);
+        self.give(old);
+        Ok(())
     }
 
     /// The operand is computed first, so that an array's key stays on the tuple stack between the
@@ -99,6 +143,8 @@ impl Codegen {
             Place::Var(var) => self.store_scalar(var, new),
             Place::Assoc(var, _) => self.store_element(var, new),
             Place::Memory(_, access) => self.store_memory(*access, new, addr),
+            // The checks make a load and a store of these.
+            Place::Bits { .. } | Place::Object(..) => {}
         }
         self.give(addr);
         self.give(operand_reg);

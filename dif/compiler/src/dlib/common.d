@@ -3,7 +3,7 @@
  * member that a machine's translator leaves out cannot be used there (D_XLATE_NOCONV).
  */
 
-inline void *NULL = (void *)0;
+inline long NULL = 0;
 
 /* What went wrong, as the ERROR probe's arg4 says it. */
 inline int DTRACEFLT_UNKNOWN = 0;

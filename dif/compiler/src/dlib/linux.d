@@ -44,6 +44,14 @@ translator cpuinfo_t < struct task_struct *T > {
 	cpu_lgrp = 0;
 };
 
+/* The command line, its words apart by blanks. */
+inline string execargs = curthread->mm == NULL ? "" :
+    memstr(copyin((uintptr_t)curthread->mm->arg_start,
+    curthread->mm->arg_end - curthread->mm->arg_start > 255 ? 255 :
+    curthread->mm->arg_end - curthread->mm->arg_start), ' ',
+    curthread->mm->arg_end - curthread->mm->arg_start > 255 ? 255 :
+    curthread->mm->arg_end - curthread->mm->arg_start);
+
 inline psinfo_t *curpsinfo = xlate < psinfo_t * > (curthread);
 inline lwpsinfo_t *curlwpsinfo = xlate < lwpsinfo_t * > (curthread);
 inline cpuinfo_t *curcpu = xlate < cpuinfo_t * > (curthread);

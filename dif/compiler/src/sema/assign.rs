@@ -11,58 +11,76 @@ use dif::{
 
 use super::{Checked, Cx, Kind, Node, Variable, fail, int_of, is_by_ref, operator};
 use crate::{
-    ast::{BinaryOp, Expr, ExprKind, StepOp, VarScope},
-    error::ErrorTag,
+    ast::{BinaryOp, Expr, ExprKind, StepOp, UnaryOp, VarScope},
+    error::{Error, ErrorTag},
     sema::node::{Key, Place},
     source::Span,
     types::{Type, TypeId},
 };
 
+/// Why a target is looked for.
+#[derive(Clone, Copy)]
+enum Use<'n> {
+    /// `=`: a new variable gets the value's type.
+    Assign(&'n Node),
+    /// `++`, `--`: a new variable is an `int64_t`.
+    Step,
+    /// `op=`: there must be one.
+    Compound,
+}
+
 impl Cx<'_, '_> {
     pub(super) fn assign(&mut self, target: &Expr, value: &Expr, span: Span) -> Checked<Node> {
+        if names_aggregation(target) {
+            let message = "an aggregation must be assigned the result of an aggregating function";
+            return fail(ErrorTag::AggFunc, span, message);
+        }
         let value = self.expr(value)?;
-        let (place, ty) = self.place(target, Some(&value), span)?;
+        let (place, ty) = self.target(target, Use::Assign(&value), "=", span)?;
+        self.want_no_array(ty, "=", span)?;
         let value = self.coerce(value, ty, "=", span)?;
+        self.want_writable(target, "=", span)?;
+        let place = place.ok_or_else(|| not_a_place("=", span))?;
         Ok(Node::new(ty, Kind::Store(place, value.into()), span))
     }
 
-    /// Where a target is, and of what type. `first` gives a new variable its type; without it a new
-    /// variable is an `int64_t`.
-    fn place(
+    /// Where a target is, if it is a place at all, and of what type.
+    fn target(
         &mut self,
         target: &Expr,
-        first: Option<&Node>,
+        by: Use<'_>,
+        op: &str,
         span: Span,
-    ) -> Checked<(Place, TypeId)> {
+    ) -> Checked<(Option<Place>, TypeId)> {
         match &target.kind {
-            ExprKind::Var { scope, name } => {
-                let known = self.variable_place(*scope, &name.name, first, span)?;
-                Ok((Place::Var(known.var), known.ty))
+            ExprKind::Var { scope, name } if !self.is_fixed(*scope, &name.name) => {
+                let known = self.variable_place(*scope, &name.name, by, op, span)?;
+                Ok((Some(Place::Var(known.var)), known.ty))
             }
             ExprKind::Index { base, keys } => match &base.kind {
                 ExprKind::Var { scope, name } if self.is_assoc(*scope, &name.name) => {
-                    let known = self.array_place(*scope, &name.name, keys, first, span)?;
-                    Ok((self.element(&known, keys, span)?, known.ty))
+                    let known = self.array_place(*scope, &name.name, keys, by, op, span)?;
+                    Ok((Some(self.element(&known, keys, span)?), known.ty))
                 }
-                _ => self.memory_place(target, span),
+                _ => self.memory_place(target, op, span),
             },
-            ExprKind::Symbol { name, .. } => {
-                let message = format!(
-                    "operator = cannot write to `{}: kernel memory is not \
-                                       writable",
-                    name.name
-                );
-                fail(ErrorTag::OpWrite, span, message)
-            }
-            _ => self.memory_place(target, span),
+            _ => self.memory_place(target, op, span),
         }
+    }
+
+    /// Whether a name is one that nothing can be assigned to.
+    fn is_fixed(&mut self, scope: VarScope, name: &str) -> bool {
+        scope == VarScope::Global
+            && (super::ident::is_builtin_name(name)
+                || self.definitions.inlines.contains_key(name)
+                || self.bound(name).is_some()
+                || self.is_enumerator(name)
+                || super::call::is_function(name))
     }
 
     /// Whether `name[…]` is an associative array's element: it is one already, or nothing yet.
     fn is_assoc(&mut self, scope: VarScope, name: &str) -> bool {
-        if scope == VarScope::Global
-            && (super::ident::is_builtin_name(name) || self.bound(name).is_some())
-        {
+        if self.is_fixed(scope, name) {
             return false;
         }
         self.known_variable(scope, name).is_none_or(|known| known.keys.is_some())
@@ -72,27 +90,60 @@ impl Cx<'_, '_> {
         &mut self,
         scope: VarScope,
         name: &str,
-        first: Option<&Node>,
+        by: Use<'_>,
+        op: &str,
         span: Span,
     ) -> Checked<Variable> {
-        let fixed = super::ident::is_builtin_name(name)
-            || self.definitions.inlines.contains_key(name)
-            || self.bound(name).is_some();
-        if scope == VarScope::Global && fixed {
-            let message = format!("operator = can only be applied to a writable variable ({name})");
-            return fail(ErrorTag::OpWrite, span, message);
+        if let Some(known) = self.known_variable(scope, name) {
+            return if known.keys.is_none() {
+                Ok(known)
+            } else {
+                array_without_key(scope, name, span)
+            };
         }
-        match self.known_variable(scope, name) {
-            Some(known) if known.keys.is_none() => Ok(known),
-            Some(_) => {
-                let message = format!("array {name} must be used with a key: {name}[…]");
-                fail(ErrorTag::ArrBadref, span, message)
+        let ty = self.new_type(scope, name, by, op, span)?;
+        self.define_variable(scope, name, ty, None, span)
+    }
+
+    /// The type of a variable that comes to be here.
+    fn new_type(
+        &mut self,
+        scope: VarScope,
+        name: &str,
+        by: Use<'_>,
+        op: &str,
+        span: Span,
+    ) -> Checked<TypeId> {
+        match by {
+            Use::Step => Ok(TypeId::LONG),
+            Use::Compound => {
+                let lead = scope_words(scope);
+                let message = format!("{lead}{name} has not yet been declared or assigned");
+                fail(ErrorTag::VarUndef, span, message)
             }
-            None => {
-                let ty = Self::first_type(first);
-                self.define_variable(scope, name, ty, None, span)
+            Use::Assign(value) => {
+                self.want_no_array(value.ty, op, span)?;
+                if self.fits_type(value.ty, value) {
+                    if let Kind::Uncomputable(what) = &value.kind {
+                        let message =
+                            format!("{what} may not be called from within a D expression");
+                        return fail(ErrorTag::CgExpr, span, message);
+                    }
+                    return Ok(value.ty);
+                }
+                self.misfit(value, value.ty, op, span)
             }
         }
+    }
+
+    /// Arrays and functions are not assigned.
+    fn want_no_array(&mut self, ty: TypeId, op: &str, span: Span) -> Checked<()> {
+        if matches!(self.types.resolve(ty), Type::Array { .. } | Type::Function { .. }) {
+            let name = self.words(ty);
+            let message = format!("operator {op} may not be applied to operand of type \"{name}\"");
+            return fail(ErrorTag::OpArrfun, span, message);
+        }
+        Ok(())
     }
 
     fn array_place(
@@ -100,49 +151,112 @@ impl Cx<'_, '_> {
         scope: VarScope,
         name: &str,
         keys: &[Expr],
-        first: Option<&Node>,
+        by: Use<'_>,
+        op: &str,
         span: Span,
     ) -> Checked<Variable> {
-        if scope == VarScope::Clause {
-            let message = format!("this->{name}[ ]: an associative array cannot be clause-local");
-            return fail(ErrorTag::ArrLocal, span, message);
-        }
         if let Some(known) = self.known_variable(scope, name) {
             return Ok(known);
         }
-        let mut types = Vec::new();
-        for key in keys {
-            let node = self.expr(key)?;
-            types.push(Self::first_type(Some(&node)));
+        if scope == VarScope::Clause {
+            let message = format!("local variables may not be used as associative arrays: {name}");
+            return fail(ErrorTag::ArrLocal, span, message);
         }
-        let ty = Self::first_type(first);
+        let mut types = Vec::new();
+        for (at, key) in keys.iter().enumerate() {
+            let node = self.expr(key)?;
+            self.want_key(&node, "array", at, key.span)?;
+            types.push(node.ty);
+        }
+        let ty = self.new_type(scope, name, by, op, span)?;
         self.define_variable(scope, name, ty, Some(types), span)
     }
 
-    /// The type a first value gives.
-    fn first_type(first: Option<&Node>) -> TypeId {
-        first.map_or(TypeId::LONG, |node| node.ty)
+    /// Refuses what can be no key's element.
+    pub(crate) fn want_key(&mut self, node: &Node, of: &str, at: usize, span: Span) -> Checked<()> {
+        let void = matches!(self.types.resolve(node.ty), Type::Void);
+        if void || self.is_dynamic(node) {
+            let name = self.words(node.ty);
+            let message =
+                format!("{name} expression may not be used as {of} index: key #{}", at + 1);
+            return fail(ErrorTag::KeyType, span, message);
+        }
+        Ok(())
     }
 
-    fn memory_place(&mut self, target: &Expr, span: Span) -> Checked<(Place, TypeId)> {
+    fn memory_place(
+        &mut self,
+        target: &Expr,
+        op: &str,
+        span: Span,
+    ) -> Checked<(Option<Place>, TypeId)> {
         let node = self.expr(target)?;
-        match node.kind {
-            Kind::Load(place @ Place::Memory(..)) => match &place {
-                Place::Memory(_, access) if access.user => {
-                    fail(ErrorTag::OpWrite, span, "the process's memory is not writable")
+        let ty = node.ty;
+        self.want_no_array(ty, op, span)?;
+        let place = match node.kind {
+            Kind::Load(place @ Place::Memory(..)) => Some(place),
+            Kind::BitField { from, shift, width, signed } => match from.kind {
+                Kind::Load(Place::Memory(addr, access)) => {
+                    Some(Place::Bits { addr, access, shift, width, signed })
                 }
-                _ => Ok((place, node.ty)),
+                _ => None,
             },
-            Kind::BitField { .. } => {
-                fail(ErrorTag::Unsupported, span, "a bit-field cannot be assigned to yet")
+            Kind::Object { addr, .. } => self.types.size(ty).map(|size| Place::Object(addr, size)),
+            _ => None,
+        };
+        Ok((place, ty))
+    }
+
+    /// Whether a target is an lvalue, and one that D may write.
+    fn want_writable(&mut self, target: &Expr, op: &str, span: Span) -> Checked<()> {
+        if !self.is_lvalue(target) {
+            let message = format!("operator {op} requires modifiable lvalue as an operand");
+            return fail(ErrorTag::OpLval, span, message);
+        }
+        if !self.is_writable(target) {
+            let message = format!("operator {op} can only be applied to a writable variable");
+            return fail(ErrorTag::OpWrite, span, message);
+        }
+        Ok(())
+    }
+
+    fn is_lvalue(&mut self, target: &Expr) -> bool {
+        match &target.kind {
+            ExprKind::Var { scope: VarScope::Global, name } => {
+                !self.is_constant_name(&name.name) && !super::call::is_function(&name.name)
             }
-            Kind::Object { .. } => {
-                fail(ErrorTag::Unsupported, span, "only scalars can be assigned through a pointer")
+            ExprKind::Var { .. }
+            | ExprKind::Symbol { .. }
+            | ExprKind::Index { .. }
+            | ExprKind::Unary { op: UnaryOp::Deref, .. }
+            | ExprKind::Member { arrow: true, .. } => true,
+            ExprKind::Member { base, .. } => self.is_lvalue(base),
+            _ => false,
+        }
+    }
+
+    /// Whether a name stands for an integer constant.
+    fn is_constant_name(&mut self, name: &str) -> bool {
+        if self.is_enumerator(name) {
+            return true;
+        }
+        let Some(inline) = self.definitions.inlines.get(name).cloned() else { return false };
+        self.expr(&inline.value).is_ok_and(|node| node.as_const().is_some())
+    }
+
+    /// D writes to its own variables, and through them to what they point to.
+    fn is_writable(&mut self, target: &Expr) -> bool {
+        match &target.kind {
+            ExprKind::Var { scope, name } => !self.is_fixed(*scope, &name.name),
+            ExprKind::Index { base, .. } | ExprKind::Member { base, .. } => self.is_writable(base),
+            ExprKind::Unary { op: UnaryOp::Deref, operand } => match &operand.kind {
+                ExprKind::Binary { op: BinaryOp::Add, left, .. } => self.is_writable(left),
+                _ => self.is_writable(operand),
+            },
+            ExprKind::Assign { target, .. } | ExprKind::Step { operand: target, .. } => {
+                self.is_writable(target)
             }
-            _ => {
-                let message = "operator = can only be applied to an lvalue";
-                fail(ErrorTag::OpLval, span, message)
-            }
+            _ => false,
         }
     }
 
@@ -177,66 +291,50 @@ impl Cx<'_, '_> {
 
     /// A key's value fits the array's type: integers of any size do, for 64 bits are compared.
     fn key(&mut self, node: Node, ty: TypeId, what: &str) -> Checked<Node> {
-        let wanted = self.types.resolve(ty);
-        let scalar = int_of(&wanted).is_some() || matches!(wanted, Type::Pointer { .. });
-        let fits = match wanted {
-            Type::String => self.is_text(&node),
-            _ if scalar => self.is_scalar(&node),
-            _ => self.words(ty) == self.words(node.ty),
-        };
-        if fits {
-            return Ok(node);
+        if self.fits_type(ty, &node) {
+            let text = self.is_text_type(ty) && matches!(self.types.resolve(ty), Type::String);
+            return if text && !self.is_integer_type(node.ty) {
+                let span = node.span;
+                Ok(Node::new(ty, Kind::Recast(node.into()), span))
+            } else {
+                Ok(node)
+            };
         }
         let (have, want) = (self.words(node.ty), self.words(ty));
         let message = format!(
-            "{what} is incompatible with prototype:\n\tprototype: {want}\n\t argument: {have}"
+            "{what} is incompatible with prototype:\n\tprototype: {want}\n\t      key: {have}"
         );
         fail(ErrorTag::ProtoArg, node.span, message)
     }
 
     /// A value made fit for a place of a type, or refused.
-    pub(super) fn coerce(&mut self, node: Node, ty: TypeId, op: &str, span: Span) -> Checked<Node> {
-        let wanted = self.types.resolve(ty);
-        if matches!(wanted, Type::Array { .. }) && self.words(ty) == self.words(node.ty) {
-            return Ok(node);
+    pub(crate) fn coerce(&mut self, node: Node, ty: TypeId, op: &str, span: Span) -> Checked<Node> {
+        if !self.fits_type(ty, &node) {
+            return self.misfit(&node, ty, op, span);
         }
-        let null = node.as_const() == Some(0);
-        match wanted {
-            Type::String if self.is_text(&node) || null => {
-                Ok(Node::new(ty, Kind::Recast(node.into()), span))
-            }
-            Type::Pointer { target, .. } => {
-                let node = self.decay(node);
-                if null || self.points_alike(&node, target) {
-                    return Ok(Node::new(ty, Kind::Recast(node.into()), span));
-                }
-                self.misfit(&node, ty, op, span)
-            }
+        match self.types.resolve(ty) {
+            Type::Compound(_) | Type::Function { .. } | Type::Opaque(_) => Ok(node),
             ref other => match int_of(other) {
-                Some((size @ 1..=8, signed)) if self.is_int(&node) => {
-                    Ok(self.narrowed(node, ty, size, signed, span))
+                Some((size @ 1..=8, signed)) => Ok(self.narrowed(node, ty, size, signed, span)),
+                Some(_) => Ok(node),
+                None => {
+                    let node = self.decay(node);
+                    Ok(Node::new(ty, Kind::Recast(node.into()), span))
                 }
-                None if null => Ok(node),
-                None if self.words(ty) == self.words(node.ty) => Ok(node),
-                _ => self.misfit(&node, ty, op, span),
             },
         }
     }
 
-    fn misfit<T>(&mut self, node: &Node, ty: TypeId, op: &str, span: Span) -> Checked<T> {
+    pub(super) fn misfit<T>(
+        &mut self,
+        node: &Node,
+        ty: TypeId,
+        op: &str,
+        span: Span,
+    ) -> Checked<T> {
         let (have, want) = (self.words(node.ty), self.words(ty));
         let message = format!("operands have incompatible types: \"{want}\" {op} \"{have}\"");
         fail(ErrorTag::OpIncompat, span, message)
-    }
-
-    /// Whether a node points to a type, or either side to `void`.
-    fn points_alike(&mut self, node: &Node, wanted: TypeId) -> bool {
-        let Type::Pointer { target, .. } = self.types.resolve(node.ty) else { return false };
-        let (target, wanted) = (self.types.bare(target), self.types.bare(wanted));
-        let void = target == TypeId::VOID || wanted == TypeId::VOID;
-        let ints = (int_of(&self.types.get(target)), int_of(&self.types.get(wanted)));
-        void || matches!(ints, (Some((a, _)), Some((b, _))) if a == b)
-            || self.words(target) == self.words(wanted)
     }
 
     pub(super) fn step(
@@ -247,9 +345,24 @@ impl Cx<'_, '_> {
         span: Span,
     ) -> Checked<Node> {
         let one = Node::constant(TypeId::INT, 1, span);
-        let op = if op == StepOp::Increment { BinaryOp::Add } else { BinaryOp::Sub };
+        let (op, symbol) = match op {
+            StepOp::Increment => (BinaryOp::Add, "++"),
+            StepOp::Decrement => (BinaryOp::Sub, "--"),
+        };
+        let (place, ty) = self.target(operand, Use::Step, symbol, span)?;
+        let probe = Node::constant(ty, 1, span);
+        if !self.is_scalar(&probe) {
+            let message = format!("operator {symbol} requires operand of scalar type");
+            return fail(ErrorTag::OpScalar, span, message);
+        }
+        if self.is_void_pointer(&probe) {
+            let message = format!("operator {symbol} requires an operand of known size");
+            return fail(ErrorTag::OpVfptr, span, message);
+        }
+        self.want_writable(operand, symbol, span)?;
+        let place = place.ok_or_else(|| not_a_place(symbol, span))?;
         let yields = if prefix { Yields::After } else { Yields::Before };
-        self.modify_node(op, operand, one, yields, span)
+        self.modify_place(op, place, ty, one, yields, span)
     }
 
     pub(super) fn modify(
@@ -259,20 +372,70 @@ impl Cx<'_, '_> {
         value: &Expr,
         span: Span,
     ) -> Checked<Node> {
+        if names_aggregation(target) {
+            let message = "an aggregation must be assigned the result of an aggregating function";
+            return fail(ErrorTag::AggFunc, span, message);
+        }
+        let symbol = format!("{}=", op.symbol());
         let value = self.expr(value)?;
         self.no_zero_divisor(op, &value, span)?;
-        self.modify_node(op, target, value, Yields::After, span)
+        let (place, ty) = self.target(target, Use::Compound, &symbol, span)?;
+        self.want_operands(op, &symbol, ty, &value, span)?;
+        self.want_writable(target, &symbol, span)?;
+        let place = place.ok_or_else(|| not_a_place(&symbol, span))?;
+        self.modify_place(op, place, ty, value, Yields::After, span)
     }
 
-    fn modify_node(
+    /// The types that an `op=` takes.
+    fn want_operands(
         &mut self,
         op: BinaryOp,
-        target: &Expr,
+        symbol: &str,
+        ty: TypeId,
+        value: &Node,
+        span: Span,
+    ) -> Checked<()> {
+        let left = Node::constant(ty, 1, span);
+        let ints = self.is_integer_type(ty) && self.is_integer_type(value.ty);
+        let refuse = |tag, kind: &str| {
+            let message = format!("operator {symbol} requires operands of {kind} type");
+            fail(tag, span, message)
+        };
+        match op {
+            _ if ints => Ok(()),
+            BinaryOp::Mul | BinaryOp::Div => refuse(ErrorTag::OpArith, "arithmetic"),
+            BinaryOp::Add | BinaryOp::Sub => {
+                if self.is_string(&left) || self.is_string(value) {
+                    return self.misfit(value, ty, symbol, span);
+                }
+                if !self.is_pointer(&left) || self.is_void_pointer(&left) {
+                    let message = format!(
+                        "operator {symbol} requires left-hand scalar operand of known size"
+                    );
+                    return fail(ErrorTag::OpVfptr, span, message);
+                }
+                if !self.is_integer_type(value.ty) {
+                    return self.misfit(value, ty, symbol, span);
+                }
+                Ok(())
+            }
+            _ => refuse(ErrorTag::OpInt, "integral"),
+        }
+    }
+
+    fn modify_place(
+        &mut self,
+        op: BinaryOp,
+        place: Place,
+        ty: TypeId,
         value: Node,
         yields: Yields,
         span: Span,
     ) -> Checked<Node> {
-        let (place, ty) = self.place(target, None, span)?;
+        if let Place::Bits { width, signed, .. } = &place {
+            let (width, signed) = (*width, *signed);
+            return self.modify_bits(op, place, ty, value, yields, (width, signed), span);
+        }
         let (operand, cut, signed) = self.operand(op, ty, value, span)?;
         if let Place::Var(var) = &place {
             let atomic = atomic_op(op, signed).filter(|atomic| {
@@ -289,6 +452,30 @@ impl Cx<'_, '_> {
         let op = operator::arithmetic(op, signed);
         let operand = operand.into();
         Ok(Node::new(ty, Kind::Modify { place, op, yields, operand, cut }, span))
+    }
+
+    /// `field op= value` as `field = field op value`; what was before is found by undoing a step.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one operator")]
+    fn modify_bits(
+        &mut self,
+        op: BinaryOp,
+        place: Place,
+        ty: TypeId,
+        value: Node,
+        yields: Yields,
+        (width, signed): (u32, bool),
+        span: Span,
+    ) -> Checked<Node> {
+        let old = Node::new(ty, Kind::Load(place.clone()), span);
+        let new = self.binary_nodes(op, old, value.clone(), span)?;
+        let stored = Node::new(ty, Kind::Store(place, new.into()), span);
+        if yields == Yields::After {
+            return Ok(stored);
+        }
+        let undo = if op == BinaryOp::Add { BinaryOp::Sub } else { BinaryOp::Add };
+        let before = self.binary_nodes(undo, stored, value, span)?;
+        let kind = Kind::BitField { from: before.into(), shift: 0, width, signed };
+        Ok(Node::new(ty, kind, span))
     }
 
     /// The operand of `op=` on a type: bytes for a pointer, else an integer; with how the result is
@@ -310,22 +497,50 @@ impl Cx<'_, '_> {
             };
         }
         let Some((size @ 1..=8, signed)) = int_of(&self.types.resolve(ty)) else {
-            let name = self.words(ty);
-            let message =
-                format!("operator {}= requires an operand of integral type ({name})", op.symbol());
-            return fail(ErrorTag::OpInt, span, message);
-        };
-        let left = Node::constant(ty, 0, span);
-        let common = match op {
-            BinaryOp::Shl | BinaryOp::Shr => self.common(&left, &left, op.symbol(), span)?,
-            _ => self.common(&left, &value, op.symbol(), span)?,
+            return self.misfit(&value, ty, op.symbol(), span);
         };
         if !self.is_int(&value) {
             return self.misfit(&value, ty, op.symbol(), span);
         }
+        let common = match op {
+            BinaryOp::Shl | BinaryOp::Shr => ty,
+            _ => self.common(ty, value.ty),
+        };
         let cut = (size < 8).then_some((size, signed));
         Ok((value, cut, self.is_signed(common)))
     }
+}
+
+/// `self->`, `this->`, or nothing.
+pub(super) const fn scope_words(scope: VarScope) -> &'static str {
+    match scope {
+        VarScope::Global => "",
+        VarScope::Thread => "self->",
+        VarScope::Clause => "this->",
+    }
+}
+
+/// An associative array where a scalar is wanted.
+pub(super) fn array_without_key<T>(scope: VarScope, name: &str, span: Span) -> Checked<T> {
+    if scope == VarScope::Global {
+        let message = format!("associative array '{name}' may not be referenced as scalar");
+        return fail(ErrorTag::IdentBadref, span, message);
+    }
+    let message = format!("{name}[ ] prototype mismatch: 0 keys passed");
+    fail(ErrorTag::ProtoLen, span, message)
+}
+
+fn names_aggregation(target: &Expr) -> bool {
+    match &target.kind {
+        ExprKind::Agg(_) => true,
+        ExprKind::Index { base, .. } => names_aggregation(base),
+        _ => false,
+    }
+}
+
+fn not_a_place(op: &str, span: Span) -> Error {
+    let message = format!("operator {op} requires modifiable lvalue as an operand");
+    Error::new(ErrorTag::OpLval, span, message)
 }
 
 /// How a result is cut: bytes and sign.

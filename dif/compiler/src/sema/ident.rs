@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Built-in variables by number, with their types. `curthread` and `args` are found out apart.
-const BUILTINS: [(u16, TypeId); 36] = [
+const BUILTINS: [(u16, TypeId); 35] = [
     (var::TIMESTAMP, TypeId::ULONG),
     (var::VTIMESTAMP, TypeId::ULONG),
     (var::WALLTIMESTAMP, TypeId::LONG),
@@ -46,7 +46,6 @@ const BUILTINS: [(u16, TypeId); 36] = [
     (var::PPID, TypeId::INT),
     (var::TID, TypeId::INT),
     (var::EXECNAME, TypeId::STRING),
-    (var::EXECARGS, TypeId::STRING),
     (var::ZONENAME, TypeId::STRING),
     (var::UID, TypeId::UINT),
     (var::GID, TypeId::UINT),
@@ -55,10 +54,6 @@ const BUILTINS: [(u16, TypeId); 36] = [
     (var::JAILNAME, TypeId::STRING),
     (var::VMNAME, TypeId::STRING),
 ];
-
-/// Built-in variables that no machine fills yet.
-const NOT_YET: [&str; 9] =
-    ["regs", "uregs", "ipl", "ucaller", "ustackdepth", "zonename", "jid", "jailname", "execargs"];
 
 impl Cx<'_, '_> {
     /// A variable's value.
@@ -73,14 +68,17 @@ impl Cx<'_, '_> {
         }
         if let Some(known) = self.known_variable(scope, name) {
             if known.keys.is_some() {
-                let message = format!("array {name} must be used with a key: {name}[…]");
-                return fail(ErrorTag::ArrBadref, span, message);
+                return super::assign::array_without_key(scope, name, span);
             }
             return Ok(self.load_variable(&known, span));
         }
         if scope == VarScope::Global {
             if let Some(inline) = self.definitions.inlines.get(name).cloned() {
                 return self.inline(&inline, &[], span);
+            }
+            if super::call::is_function(name) {
+                let message = format!("function '{name}' may not be referenced as scalar");
+                return fail(ErrorTag::IdentBadref, span, message);
             }
             if let Some((ty, value)) = self.find_enumerator(name) {
                 return Ok(Node::constant(ty, value.cast_unsigned(), span));
@@ -96,6 +94,11 @@ impl Cx<'_, '_> {
 
     pub(super) fn bound(&self, name: &str) -> Option<Node> {
         self.bindings.iter().rev().find(|(known, _)| known == name).map(|(_, node)| node.clone())
+    }
+
+    /// Whether the script's enumerations have a name.
+    pub(super) fn is_enumerator(&self, name: &str) -> bool {
+        self.enumerators.contains_key(name)
     }
 
     pub(super) fn find_enumerator(&mut self, name: &str) -> Option<(TypeId, i64)> {
@@ -208,14 +211,11 @@ impl Cx<'_, '_> {
 
     /// A built-in variable, if the name is one's.
     fn builtin(&mut self, name: &str, span: Span) -> Checked<Option<Node>> {
-        let Some(id) = var::by_name(name) else { return Ok(None) };
-        if NOT_YET.contains(&name) {
-            let message = format!("built-in variable {name} is not supported yet");
-            return fail(ErrorTag::Unsupported, span, message);
-        }
+        let Some(id) = builtin_id(name) else { return Ok(None) };
         let ty = match id {
-            var::ARGS => {
-                return fail(ErrorTag::ArrBadref, span, "args must be used with an index: args[0]");
+            var::ARGS | var::REGS | var::UREGS => {
+                let message = format!("associative array '{name}' may not be referenced as scalar");
+                return fail(ErrorTag::IdentBadref, span, message);
             }
             var::CURTHREAD => self.thread_type(),
             var::CPU => TypeId::INT,
@@ -298,16 +298,18 @@ impl Cx<'_, '_> {
 
     /// `args[n]` with its native type, or the translator that gives its members.
     pub(super) fn arg(&mut self, index: i64, span: Span) -> Checked<Argument> {
+        if !self.in_clause {
+            let message = "args[ ] may not be referenced outside of a probe clause";
+            return fail(ErrorTag::ArgsNone, span, message);
+        }
         let world = self.world;
         let (desc, args) = &mut self.args;
         let list = match args.get_or_insert_with(|| world.arg_types(desc)) {
             ArgTypes::Typed(list) => list.clone(),
             ArgTypes::Untyped => {
-                return fail(
-                    ErrorTag::ArgsNone,
-                    span,
-                    "args[ ] may not be referenced because the probe has no typed arguments",
-                );
+                let message =
+                    format!("index {index} is out of range: the probe has no typed arguments");
+                return fail(ErrorTag::ArgsIdx, span, message);
             }
             ArgTypes::Differ => {
                 let message = "args[ ] may not be referenced because probe description matches \
@@ -326,7 +328,7 @@ impl Cx<'_, '_> {
     fn typed_arg(&mut self, arg: &ArgType, index: i64, span: Span) -> Checked<Argument> {
         let Some(native) = parse_c_type(&mut self.types, &arg.native) else {
             let message = format!("failed to resolve native type {} for args[{index}]", arg.native);
-            return fail(ErrorTag::TypeErr, span, message);
+            return fail(ErrorTag::ArgsType, span, message);
         };
         let position = Node::constant(TypeId::INT, u64::from(arg.mapping), span);
         let raw = Kind::BuiltinArray(0, position.into());
@@ -389,7 +391,12 @@ pub(super) enum Argument {
 
 /// Whether a name is a built-in variable's.
 pub(super) fn is_builtin_name(name: &str) -> bool {
-    var::by_name(name).is_some()
+    builtin_id(name).is_some()
+}
+
+/// The number of a built-in variable; what the D library defines is none.
+fn builtin_id(name: &str) -> Option<u16> {
+    var::by_name(name).filter(|id| *id != var::EXECARGS)
 }
 
 /// The plain type of that kind and size.

@@ -146,6 +146,9 @@ impl Cx<'_, '_> {
                 let message = "cannot take the address of a bit-field";
                 return fail(ErrorTag::AddrofBitfield, span, message);
             }
+            Kind::Uncomputable(_) if target == TypeId::DYNAMIC => {
+                return fail(ErrorTag::AddrofVar, span, "cannot take address of dynamic variable");
+            }
             Kind::Load(_) | Kind::Builtin(_) | Kind::BuiltinArray(..) => {
                 return fail(ErrorTag::AddrofVar, span, "cannot take the address of a variable");
             }
@@ -166,49 +169,79 @@ impl Cx<'_, '_> {
                 return match self.indexed_arg(keys, span)? {
                     Argument::Plain(node) => Ok(node),
                     Argument::Translated(..) => fail(
-                        ErrorTag::OpSou,
+                        ErrorTag::OpDyn,
                         span,
                         "a translated argument is a structure: name one of its members",
                     ),
                 };
+            }
+            if *scope == VarScope::Global && matches!(name.name.as_str(), "regs" | "uregs") {
+                return self.register(&name.name, keys, span);
             }
             if let Some(found) = self.indexed_name(*scope, &name.name, keys, span)? {
                 return Ok(found);
             }
         }
         if let ExprKind::Agg(name) = &base.kind {
-            let message = format!("aggregation @{} cannot be used as an expression", name.name);
-            return fail(ErrorTag::OpAct, span, message);
+            if self.registry.aggregation(&name.name).is_none() {
+                self.unfed.insert(name.name.clone());
+            }
+            return self.expr(base);
         }
-        let [key] = keys else {
-            let message = "a C array takes one index at a time: a[i][j]";
-            return fail(ErrorTag::ArrBadref, span, message);
-        };
         let base = self.expr(base)?;
-        let key = self.expr(key)?;
-        if !self.is_int(&key) {
-            let message = "an array's index must be of integral type";
-            return fail(ErrorTag::OpInt, span, message);
+        let mut nodes = Vec::new();
+        for key in keys {
+            nodes.push(self.expr(key)?);
         }
         let base = self.decay(base);
-        if !matches!(self.types.resolve(base.ty), Type::Pointer { .. }) {
-            let name = self.words(base.ty);
-            let message = format!("cannot index a value of type {name}");
+        // `a[i]` is `*(a + i)`.
+        let Some(key) = nodes.first().cloned() else {
+            return fail(ErrorTag::ArrBadref, span, "an index is missing");
+        };
+        let sum = self.binary_nodes(ast::BinaryOp::Add, base, key, span)?;
+        if nodes.len() > 1 {
+            let message = "a C array takes one index at a time: a[i][j]";
             return fail(ErrorTag::ArrBadref, span, message);
         }
-        let sum = self.binary_nodes(ast::BinaryOp::Add, base, key, span)?;
         self.deref(sum, span)
     }
 
-    fn indexed_arg(&mut self, keys: &[Expr], span: Span) -> Checked<Argument> {
-        let index = match keys {
-            [key] => self.constant(key)?,
-            _ => None,
+    /// `uregs[n]`: a register of the process.
+    fn register(&mut self, name: &str, keys: &[Expr], span: Span) -> Checked<Node> {
+        let [key] = keys else {
+            let message =
+                format!("{name}[ ] prototype mismatch: {} args passed, 1 expected", keys.len());
+            return fail(ErrorTag::ProtoLen, span, message);
         };
-        match index {
+        let Some(index) = self.constant(key)? else {
+            let message = format!(
+                "{name}[ ] argument #1 is incompatible with prototype:\n\tprototype: integer constant"
+            );
+            return fail(ErrorTag::ProtoArg, span, message);
+        };
+        if index < 0 {
+            let message = format!("index {index} is out of range for array {name}");
+            return fail(ErrorTag::RegsIdx, span, message);
+        }
+        let message = format!(
+            "{name}[ ] cannot be had on {}: fires do not carry registers",
+            self.world.name()
+        );
+        fail(ErrorTag::Unsupported, span, message)
+    }
+
+    fn indexed_arg(&mut self, keys: &[Expr], span: Span) -> Checked<Argument> {
+        let [key] = keys else {
+            let message =
+                format!("args[ ] prototype mismatch: {} args passed, 1 expected", keys.len());
+            return fail(ErrorTag::ProtoLen, span, message);
+        };
+        match self.constant(key)? {
             Some(index) => self.arg(index, span),
             None => {
-                fail(ErrorTag::ArgsType, span, "the index of args[ ] must be an integer constant")
+                let message = "args[ ] argument #1 is incompatible with prototype:\n\tprototype: \
+                               integer constant";
+                fail(ErrorTag::ProtoArg, span, message)
             }
         }
     }
@@ -233,19 +266,28 @@ impl Cx<'_, '_> {
                 Ok(Some(Node::new(known.ty, Kind::Load(place), span)))
             }
             Some(_) => Ok(None),
-            None if super::ident::is_builtin_name(name) || self.bound(name).is_some() => Ok(None),
+            None if scope == VarScope::Global
+                && (super::ident::is_builtin_name(name)
+                    || super::call::is_function(name)
+                    || self.definitions.inlines.contains_key(name)
+                    || self.find_enumerator(name).is_some()
+                    || self.bound(name).is_some()) =>
+            {
+                Ok(None)
+            }
+            None if scope == VarScope::Clause => {
+                let message =
+                    format!("local variables may not be used as associative arrays: {name}");
+                fail(ErrorTag::ArrLocal, span, message)
+            }
             None => {
-                let lead = match scope {
-                    VarScope::Global => "",
-                    VarScope::Thread => "self->",
-                    VarScope::Clause => "this->",
-                };
-                let message = format!("{lead}{name}[ ] has not yet been declared or assigned");
-                let tag = match scope {
-                    VarScope::Global => ErrorTag::IdentUndef,
-                    _ => ErrorTag::VarUndef,
-                };
-                fail(tag, span, message)
+                for (at, key) in keys.iter().enumerate() {
+                    let node = self.expr(key)?;
+                    self.want_key(&node, "array", at, key.span)?;
+                }
+                let lead = super::assign::scope_words(scope);
+                let message = format!("{lead}{name} has not yet been declared or assigned");
+                fail(ErrorTag::VarUndef, span, message)
             }
         }
     }
@@ -400,14 +442,15 @@ impl Cx<'_, '_> {
             let message = "a translator's output must be a struct or union";
             return fail(ErrorTag::XlateSou, span, message);
         };
-        let Some(field) = self.types.member(&compound, name) else {
-            let of = self.words(output);
-            return fail(ErrorTag::TypeMember, span, format!("{name} is not a member of {of}"));
-        };
+        let field = self.types.member(&compound, name);
         let Some(member) = translator.members.iter().find(|member| member.name.name == name) else {
             let of = self.words(output);
             let message = format!("translator does not define conversion for member: {of}.{name}");
             return fail(ErrorTag::XlateNoconv, span, message);
+        };
+        let Some(field) = field else {
+            let of = self.words(output);
+            return fail(ErrorTag::TypeMember, span, format!("{name} is not a member of {of}"));
         };
         let names = vec![(translator.name.name.clone(), input)];
         self.bind(names, span, |cx| {
@@ -424,7 +467,7 @@ impl Cx<'_, '_> {
         };
         match self.types.member(&compound, name) {
             Some(field) if field.bit_width == 0 => {
-                Ok(Node::constant(TypeId::ULONG, u64::from(field.bit_offset / 8), span))
+                Ok(Node::constant(TypeId::INT, u64::from(field.bit_offset / 8), span))
             }
             Some(_) => {
                 let message = format!("cannot take the offset of bit-field {name}");
@@ -432,7 +475,8 @@ impl Cx<'_, '_> {
             }
             None => {
                 let of = self.words(ty);
-                fail(ErrorTag::TypeMember, span, format!("{name} is not a member of {of}"))
+                let message = format!("failed to determine offset of {name}: no member of {of}");
+                fail(ErrorTag::Unknown, span, message)
             }
         }
     }

@@ -11,18 +11,22 @@
 //!               ├ operator  unary and binary operators, conversions
 //!               ├ member    . -> [] * &
 //!               ├ assign    = op= ++ --, associative arrays
+//!               ├ compat    which types go together
 //!               ├ call      subroutines
-//!               └ declare   types as written, declarations
+//!               ├ declare   types as written, declarations
+//!               └ provider  declarations of a program's own probes
 //! ```
 //! Arithmetic is 64 bits wide; a type narrows a value only when it is stored, cast or recorded.
 
 mod assign;
-mod call;
+pub(crate) mod call;
+mod compat;
 mod declare;
 mod ident;
 mod member;
 pub(crate) mod node;
 mod operator;
+mod provider;
 pub(crate) mod registry;
 
 use std::{collections::HashMap, rc::Rc};
@@ -90,6 +94,18 @@ pub(crate) struct Cx<'c, 'w> {
     compounds: HashMap<usize, (std::sync::Arc<ast::Compound>, TypeId)>,
     enums: HashMap<usize, (std::sync::Arc<ast::Enum>, TypeId)>,
     enumerators: HashMap<String, (TypeId, i64)>,
+    /// Tags that D or the script has given members.
+    defined_tags: std::collections::HashSet<(crate::types::Tag, String)>,
+    /// The key types of aggregations, by their first use.
+    pub(crate) agg_keys: HashMap<String, Vec<TypeId>>,
+    /// Aggregations that were named with a key but not fed.
+    pub(crate) unfed: std::collections::HashSet<String>,
+    /// The D library's inlines.
+    library: std::collections::HashSet<String>,
+    /// The D library is being read.
+    in_library: bool,
+    /// A clause is worked on: `args[]` means something.
+    pub(crate) in_clause: bool,
 }
 
 /// Inlines may use inlines, and translators translators, this deep.
@@ -117,12 +133,37 @@ impl<'c, 'w> Cx<'c, 'w> {
             compounds: HashMap::new(),
             enums: HashMap::new(),
             enumerators: HashMap::new(),
+            defined_tags: std::collections::HashSet::new(),
+            agg_keys: HashMap::new(),
+            unfed: std::collections::HashSet::new(),
+            library: std::collections::HashSet::new(),
+            in_library: true,
+            in_clause: false,
         }
+    }
+
+    /// What is defined so far is the D library's.
+    pub(crate) fn end_library(&mut self) {
+        self.in_library = false;
+        self.library = self.definitions.inlines.keys().cloned().collect();
+    }
+
+    /// Whether a name means something that no script defined.
+    pub(crate) fn is_foreign(&self, name: &str) -> bool {
+        ident::is_builtin_name(name) || call::is_function(name) || self.library.contains(name)
+    }
+
+    /// Whether the script has defined a global name.
+    pub(crate) fn is_defined(&mut self, name: &str) -> bool {
+        self.definitions.inlines.contains_key(name)
+            || self.is_enumerator(name)
+            || self.known_variable(VarScope::Global, name).is_some()
     }
 
     /// Begins with a clause for another description.
     pub(crate) fn begin(&mut self, desc: &ProbeDesc) {
         self.args = (desc.clone(), None);
+        self.in_clause = true;
         self.budget = MAX_EXPRESSIONS;
     }
 
@@ -146,15 +187,11 @@ impl<'c, 'w> Cx<'c, 'w> {
     fn expr_kind(&mut self, expr: &Expr) -> Checked<Node> {
         let span = expr.span;
         match &expr.kind {
-            ExprKind::Int(literal) => Ok(int_literal(*literal, span)),
+            ExprKind::Int(literal) => int_literal(*literal, span),
             ExprKind::Str(bytes) => Ok(Node::new(TypeId::STRING, Kind::Str(bytes.clone()), span)),
             ExprKind::Var { scope, name } => self.variable(*scope, &name.name, span),
             ExprKind::Symbol { module, name } => self.symbol(module.as_deref(), &name.name, span),
-            ExprKind::Agg(name) => fail(
-                ErrorTag::OpAct,
-                span,
-                format!("aggregation @{} cannot be used as an expression", name.name),
-            ),
+            ExprKind::Agg(name) => self.aggregation(&name.name, span),
             ExprKind::Index { base, keys } => self.index(base, keys, span),
             ExprKind::Call { function, args } => self.call(function, args, span),
             ExprKind::Member { base, member, arrow } => {
@@ -172,14 +209,12 @@ impl<'c, 'w> Cx<'c, 'w> {
             }
             ExprKind::Comma { left, right } => {
                 let (left, right) = (self.expr(left)?, self.expr(right)?);
+                self.refuse_opaque(&[&left, &right], "operator , operands cannot be", span)?;
                 Ok(Node::new(right.ty, Kind::Comma(left.into(), right.into()), span))
             }
             ExprKind::Cast { ty, operand } => self.cast(ty, operand, span),
             ExprKind::SizeofExpr(operand) => self.sizeof_expr(operand, span),
-            ExprKind::SizeofType(ty) => {
-                let ty = self.type_expr(ty)?;
-                self.sizeof(ty, span)
-            }
+            ExprKind::SizeofType(ty) => self.sizeof_type(ty, span),
             ExprKind::Offsetof { ty, member } => self.offsetof(ty, &member.name, span),
             ExprKind::Stringof(operand) => {
                 let operand = self.expr(operand)?;
@@ -189,6 +224,28 @@ impl<'c, 'w> Cx<'c, 'w> {
                 fail(ErrorTag::OpSou, span, "xlate yields a structure: name one of its members")
             }
         }
+    }
+
+    /// An aggregation where a value is wanted: few may have it.
+    fn aggregation(&mut self, name: &str, span: Span) -> Checked<Node> {
+        if self.registry.aggregation(name).is_none() && !self.unfed.contains(name) {
+            let message = format!("failed to resolve @{name}: Unknown variable name");
+            return fail(ErrorTag::IdentUndef, span, message);
+        }
+        Ok(Node::new(TypeId::DYNAMIC, Kind::Uncomputable(format!("aggregation @{name}")), span))
+    }
+
+    /// Refuses aggregations and actions where only values may be.
+    pub(crate) fn refuse_opaque(&mut self, nodes: &[&Node], what: &str, span: Span) -> Checked<()> {
+        for node in nodes {
+            if self.is_dynamic(node) {
+                return fail(ErrorTag::OpDyn, span, format!("{what} of dynamic type"));
+            }
+        }
+        if nodes.iter().any(|node| matches!(node.kind, Kind::Uncomputable(_))) {
+            return fail(ErrorTag::OpAct, span, format!("{what} actions"));
+        }
+        Ok(())
     }
 
     /// An expression whose value is known when compiled.
@@ -203,7 +260,9 @@ impl<'c, 'w> Cx<'c, 'w> {
         let resolved = self.types.resolve(ty);
         let size = self.types.size(ty);
         Some(match resolved {
-            Type::Void | Type::Function { .. } | Type::Forward { .. } => return None,
+            Type::Void | Type::Function { .. } | Type::Forward { .. } | Type::Opaque(_) => {
+                return None;
+            }
             Type::String => DifType::STRING,
             Type::Int(int) if int.size <= 8 => DifType::integer(int.size),
             Type::Enum(body) if body.size <= 8 => {
@@ -296,7 +355,10 @@ pub(crate) fn int_of(ty: &Type) -> Option<(u32, bool)> {
 }
 
 /// The first type of C's list that holds the literal.
-fn int_literal(literal: ast::IntLit, span: Span) -> Node {
+///
+/// # Errors
+/// `D_INT_OFLOW` if none does.
+fn int_literal(literal: ast::IntLit, span: Span) -> Checked<Node> {
     let decimal = literal.form == ast::IntForm::Decimal;
     let candidates = [
         (TypeId::INT, u64::from(i32::MAX.cast_unsigned()), false, 0),
@@ -306,16 +368,20 @@ fn int_literal(literal: ast::IntLit, span: Span) -> Node {
         (TypeId::LONGLONG, i64::MAX.cast_unsigned(), false, 2),
         (TypeId::ULONGLONG, u64::MAX, true, 2),
     ];
-    let fits = |&&(ty, max, unsigned, longs): &&(TypeId, u64, bool, u8)| {
-        let allowed = if literal.unsigned {
-            unsigned
-        } else {
-            !unsigned || !decimal || ty == TypeId::ULONG || ty == TypeId::ULONGLONG
-        };
+    let fits = |&&(_, max, unsigned, longs): &&(TypeId, u64, bool, u8)| {
+        let allowed = if literal.unsigned { unsigned } else { !unsigned || !decimal };
         allowed && longs >= literal.longs && literal.value <= max
     };
-    let ty = candidates.iter().find(fits).map_or(TypeId::ULONGLONG, |found| found.0);
-    Node::constant(ty, literal.bits(), span)
+    match candidates.iter().find(fits) {
+        Some((ty, ..)) => Ok(Node::constant(*ty, literal.bits(), span)),
+        None => {
+            let message = format!(
+                "integer constant {:#x} cannot be represented in any built-in integral type",
+                literal.value
+            );
+            fail(ErrorTag::IntOflow, span, message)
+        }
+    }
 }
 
 /// Whether a type is by reference in a register.

@@ -76,6 +76,21 @@ pub(crate) enum Place {
     Assoc(VarRef, Vec<Key>),
     /// Tracer memory: scratch, or a by-reference variable's own storage.
     Memory(Box<Node>, Access),
+    /// Some bits of an integer in tracer memory.
+    Bits {
+        /// Where the integer is.
+        addr: Box<Node>,
+        /// The integer.
+        access: Access,
+        /// The lowest bit.
+        shift: u32,
+        /// How many.
+        width: u32,
+        /// Sign-extended when read.
+        signed: bool,
+    },
+    /// A structure in tracer memory, of so many bytes.
+    Object(Box<Node>, u32),
 }
 
 /// An element of a key, or an argument of a subroutine: how it is pushed.
@@ -203,6 +218,8 @@ pub(crate) enum Kind {
     },
     /// A subroutine.
     Call(u16, Vec<Key>),
+    /// An action, or an aggregation: it has a type that checks need, and no code. In words.
+    Uncomputable(String),
 }
 
 impl Node {
@@ -232,7 +249,7 @@ impl Node {
     #[must_use]
     pub(crate) fn uses_tuple(&self) -> bool {
         match &self.kind {
-            Kind::Const(_) | Kind::Str(_) | Kind::Builtin(_) => false,
+            Kind::Const(_) | Kind::Str(_) | Kind::Builtin(_) | Kind::Uncomputable(_) => false,
             Kind::Call(..) => true,
             Kind::Load(place) => place.uses_tuple(),
             Kind::BuiltinArray(_, one)
@@ -264,7 +281,9 @@ impl Place {
         match self {
             Self::Var(_) => false,
             Self::Assoc(..) => true,
-            Self::Memory(addr, _) => addr.uses_tuple(),
+            Self::Memory(addr, _) | Self::Bits { addr, .. } | Self::Object(addr, _) => {
+                addr.uses_tuple()
+            }
         }
     }
 }

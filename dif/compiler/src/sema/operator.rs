@@ -7,7 +7,7 @@ use super::{
     node::{Domain, Place, Relation},
 };
 use crate::{
-    ast::{BinaryOp, Expr, ExprKind, TypeExpr, UnaryOp},
+    ast::{BinaryOp, Expr, ExprKind, TypeExpr, TypeKind, UnaryOp},
     error::ErrorTag,
     source::Span,
     types::{Type, TypeId},
@@ -30,49 +30,44 @@ impl Cx<'_, '_> {
                 Ok(fold_not(operand, span))
             }
             UnaryOp::BitNot => {
-                let ty = self.promoted(&operand, "~", span)?;
+                let ty = self.want_integer(&operand, "~", ErrorTag::OpInt, span)?;
                 Ok(match operand.as_const() {
                     Some(value) => Node::constant(ty, !value, span),
                     None => Node::new(ty, Kind::Complement(operand.into()), span),
                 })
             }
             UnaryOp::Negate => {
-                let ty = self.promoted(&operand, "-", span)?;
+                let ty = self.want_integer(&operand, "-", ErrorTag::OpArith, span)?;
+                if let (Some(value), Some((size, false))) =
+                    (operand.as_const(), int_of(&self.types.resolve(ty)))
+                {
+                    return Ok(Node::constant(ty, cut(value.wrapping_neg(), size, false), span));
+                }
                 let zero = Node::constant(ty, 0, span);
                 Ok(fold(ty, Op::Sub, zero, operand, span))
             }
             _ => {
-                let ty = self.promoted(&operand, "+", span)?;
-                Ok(Node { ty, ..operand })
+                self.want_integer(&operand, "+", ErrorTag::OpArith, span)?;
+                Ok(operand)
             }
         }
     }
 
-    /// The type of an integer operand after C's promotion.
-    fn promoted(&mut self, operand: &Node, op: &str, span: Span) -> Checked<TypeId> {
-        let resolved = self.types.resolve(operand.ty);
-        self.refuse_float(&resolved, op, span)?;
-        match int_of(&resolved) {
-            Some((size @ 0..=8, signed)) => Ok(promote(size, signed)),
-            _ => {
-                let name = self.words(operand.ty);
-                let (tag, wanted) = match op {
-                    "*" | "/" | "-" | "+" => (ErrorTag::OpArith, "arithmetic"),
-                    _ => (ErrorTag::OpInt, "integral"),
-                };
-                let message =
-                    format!("operator {op} requires an operand of {wanted} type ({name})");
-                fail(tag, span, message)
-            }
+    /// The type of an operand that must be an integer.
+    fn want_integer(
+        &mut self,
+        operand: &Node,
+        op: &str,
+        tag: ErrorTag,
+        span: Span,
+    ) -> Checked<TypeId> {
+        if self.is_int(operand) {
+            return Ok(operand.ty);
         }
-    }
-
-    fn refuse_float(&self, ty: &Type, op: &str, span: Span) -> Checked<()> {
-        if matches!(ty, Type::Float { .. }) {
-            let message = format!("operator {op} cannot compute with floating-point values");
-            return fail(ErrorTag::OpArith, span, message);
-        }
-        Ok(())
+        let name = self.words(operand.ty);
+        let kind = if tag == ErrorTag::OpArith { "arithmetic" } else { "integral" };
+        let message = format!("operator {op} requires an operand of {kind} type ({name})");
+        fail(tag, span, message)
     }
 
     /// What `!`, `&&`, `?:` and predicates test.
@@ -112,15 +107,18 @@ impl Cx<'_, '_> {
             BinaryOp::Gt => self.compare(Relation::Gt, ">", left, right, span),
             BinaryOp::Ge => self.compare(Relation::Ge, ">=", left, right, span),
             BinaryOp::Add | BinaryOp::Sub => self.additive(op, left, right, span),
-            BinaryOp::Shl | BinaryOp::Shr => {
-                let ty = self.promoted(&left, op.symbol(), span)?;
-                self.promoted(&right, op.symbol(), span)?;
-                let code = arithmetic(op, self.is_signed(ty));
-                Ok(fold(ty, code, left, right, span))
-            }
             _ => {
-                let ty = self.common(&left, &right, op.symbol(), span)?;
+                let tag = match op {
+                    BinaryOp::Mul | BinaryOp::Div => ErrorTag::OpArith,
+                    _ => ErrorTag::OpInt,
+                };
                 self.no_zero_divisor(op, &right, span)?;
+                self.want_integer(&left, op.symbol(), tag, span)?;
+                self.want_integer(&right, op.symbol(), tag, span)?;
+                let ty = match op {
+                    BinaryOp::Shl | BinaryOp::Shr => left.ty,
+                    _ => self.common(left.ty, right.ty),
+                };
                 let code = arithmetic(op, self.is_signed(ty));
                 Ok(fold(ty, code, left, right, span))
             }
@@ -143,16 +141,23 @@ impl Cx<'_, '_> {
         int_of(&self.types.resolve(ty)).is_some_and(|int| int.1)
     }
 
-    /// The common type of two integer operands.
-    pub(super) fn common(
-        &mut self,
-        left: &Node,
-        right: &Node,
-        op: &str,
-        span: Span,
-    ) -> Checked<TypeId> {
-        let (left, right) = (self.promoted(left, op, span)?, self.promoted(right, op, span)?);
-        Ok(if rank(left) >= rank(right) { left } else { right })
+    /// The common type of two integers: that of more bits, the unsigned one if they have as many. D
+    /// computes in 64 bits and does not widen to `int` first.
+    pub(super) fn common(&mut self, left: TypeId, right: TypeId) -> TypeId {
+        let (l, r) = (self.rank(left), self.rank(right));
+        if l > r || (l == r && self.types.bare(left) >= self.types.bare(right)) {
+            left
+        } else {
+            right
+        }
+    }
+
+    fn rank(&mut self, ty: TypeId) -> u32 {
+        match self.types.resolve(ty) {
+            // An enumeration counts as an int.
+            Type::Enum(_) => 32,
+            other => int_of(&other).map_or(0, |(size, signed)| size * 8 + u32::from(!signed)),
+        }
     }
 
     fn logical(&mut self, op: BinaryOp, left: Node, right: Node, span: Span) -> Checked<Node> {
@@ -186,33 +191,26 @@ impl Cx<'_, '_> {
         Ok(Node::new(TypeId::INT, kind, span))
     }
 
-    /// How two operands compare: as strings if one is a string and both are text, as addresses if
-    /// one is a pointer, else as integers of their common type.
+    /// How two operands compare: as strings if one is a string and both are text, as integers of
+    /// their common type, else as addresses.
     fn domain(&mut self, op: &str, left: &Node, right: &Node, span: Span) -> Checked<Domain> {
-        let resolved = (self.types.resolve(left.ty), self.types.resolve(right.ty));
-        let string = |ty: &Type| matches!(ty, Type::String);
-        let text_array = self.types.is_char_array(left.ty) || self.types.is_char_array(right.ty);
-        if (string(&resolved.0) || string(&resolved.1) || text_array)
-            && self.is_text(left)
+        if self.is_text(left)
             && self.is_text(right)
+            && (self.is_string(left) || self.is_string(right))
         {
             return Ok(Domain::Strings);
         }
-        // strstr( ) and its like give NULL, and so does a string never set.
-        let null = |node: &Node| node.as_const() == Some(0);
-        if (string(&resolved.0) && null(right)) || (string(&resolved.1) && null(left)) {
-            return Ok(Domain::Unsigned);
-        }
-        let pointer = |ty: &Type| matches!(ty, Type::Pointer { .. });
-        if pointer(&resolved.0) || pointer(&resolved.1) {
-            if self.is_scalar(left) && self.is_scalar(right) {
-                return Ok(Domain::Unsigned);
-            }
-        } else if self.is_int(left) && self.is_int(right) {
-            let ty = self.common(left, right, op, span)?;
+        if self.is_int(left) && self.is_int(right) {
+            let ty = self.common(left.ty, right.ty);
             return Ok(if self.is_signed(ty) { Domain::Signed } else { Domain::Unsigned });
         }
-        self.refuse_floats(left, right, op, span)?;
+        let texts = self.types.is_char_array(left.ty) || self.types.is_char_array(right.ty);
+        if texts && self.is_text(left) && self.is_text(right) {
+            return Ok(Domain::Strings);
+        }
+        if self.pointers_meet(left, right).is_some() {
+            return Ok(Domain::Unsigned);
+        }
         self.incompatible(op, left, right, span)
     }
 
@@ -228,15 +226,16 @@ impl Cx<'_, '_> {
         fail(ErrorTag::OpIncompat, span, message)
     }
 
-    /// `+` and `-`: integers, pointer and integer, pointer and pointer.
+    /// `+` and `-`: integers, pointer and integer, pointer and pointer. A string moves as a pointer
+    /// to its characters does.
     fn additive(&mut self, op: BinaryOp, left: Node, right: Node, span: Span) -> Checked<Node> {
         let (left, right) = (self.decay(left), self.decay(right));
         let code = if op == BinaryOp::Add { Op::Add } else { Op::Sub };
-        match (self.step_of(&left, span)?, self.step_of(&right, span)?) {
-            (None, None) if self.is_int(&left) && self.is_int(&right) => {
-                let ty = self.common(&left, &right, op.symbol(), span)?;
-                Ok(fold(ty, code, left, right, span))
-            }
+        if self.is_int(&left) && self.is_int(&right) {
+            let ty = self.common(left.ty, right.ty);
+            return Ok(fold(ty, code, left, right, span));
+        }
+        match (self.step_of(&left), self.step_of(&right)) {
             (Some(step), None) if self.is_int(&right) => {
                 let ty = left.ty;
                 Ok(fold(ty, code, left, scaled(right, step, span), span))
@@ -245,33 +244,26 @@ impl Cx<'_, '_> {
                 let ty = right.ty;
                 Ok(fold(ty, code, scaled(left, step, span), right, span))
             }
-            (Some(a), Some(b)) if op == BinaryOp::Sub && a == b => {
+            (Some(step), Some(_))
+                if op == BinaryOp::Sub && self.pointers_meet(&left, &right).is_some() =>
+            {
                 let bytes = fold(TypeId::LONG, Op::Sub, left, right, span);
-                let step = Node::constant(TypeId::LONG, u64::from(a), span);
-                Ok(if a == 1 { bytes } else { fold(TypeId::LONG, Op::Sdiv, bytes, step, span) })
+                let by = Node::constant(TypeId::LONG, u64::from(step), span);
+                let whole = |bytes| fold(TypeId::LONG, Op::Sdiv, bytes, by, span);
+                Ok(if step == 1 { bytes } else { whole(bytes) })
             }
-            _ => {
-                self.refuse_floats(&left, &right, op.symbol(), span)?;
-                self.incompatible(op.symbol(), &left, &right, span)
-            }
+            _ => self.incompatible(op.symbol(), &left, &right, span),
         }
     }
 
-    fn refuse_floats(&mut self, left: &Node, right: &Node, op: &str, span: Span) -> Checked<()> {
-        for node in [left, right] {
-            let resolved = self.types.resolve(node.ty);
-            self.refuse_float(&resolved, op, span)?;
-        }
-        Ok(())
-    }
-
-    /// Bytes that a pointer moves by; `None` if it is no pointer.
-    fn step_of(&mut self, node: &Node, span: Span) -> Checked<Option<u32>> {
-        let Type::Pointer { target, .. } = self.types.resolve(node.ty) else { return Ok(None) };
-        match self.types.size(target) {
-            Some(size) if size > 0 => Ok(Some(size)),
-            _ if matches!(self.types.resolve(target), Type::Void) => Ok(Some(1)),
-            _ => fail(ErrorTag::OpVfptr, span, "pointer arithmetic needs a type of known size"),
+    /// Bytes that a pointer moves by; `None` if it is no pointer, or one to `void` or a function.
+    fn step_of(&mut self, node: &Node) -> Option<u32> {
+        match self.types.resolve(node.ty) {
+            Type::String => Some(1),
+            Type::Pointer { target, .. } if !self.is_void_pointer(node) => {
+                Some(self.types.size(target).unwrap_or(0))
+            }
+            _ => None,
         }
     }
 
@@ -296,37 +288,37 @@ impl Cx<'_, '_> {
         span: Span,
     ) -> Checked<Node> {
         let condition = self.expr(condition)?;
-        self.want_truth(&condition, "?:", span)?;
-        let (then, otherwise) = (self.expr(then)?, self.expr(otherwise)?);
-        let ty = self.branch_type(&then, &otherwise, span)?;
-        if let Some(value) = condition.as_const() {
-            let chosen = if value != 0 { then } else { otherwise };
-            return Ok(Node::new(ty, Kind::Recast(chosen.into()), span));
+        if let Some(value) = condition.as_const().filter(|_| self.is_int(&condition)) {
+            return self.expr(if value != 0 { then } else { otherwise });
         }
+        let (then, otherwise) = (self.expr(then)?, self.expr(otherwise)?);
+        self.want_truth(&condition, "?:", span)?;
+        if self.is_dynamic(&then) || self.is_dynamic(&otherwise) {
+            let message = "operator ?: operands cannot be of dynamic type";
+            return fail(ErrorTag::OpDyn, span, message);
+        }
+        let ty = self.branch_type(&then, &otherwise, span)?;
+        self.refuse_opaque(&[&then, &otherwise], "operator ?: operands cannot be", span)?;
         let kind = Kind::Conditional(condition.into(), then.into(), otherwise.into());
         Ok(Node::new(ty, kind, span))
     }
 
-    /// The type of `?:`: text is `string`, integers their common type, else both must be one type.
+    /// The type of `?:`: one that both have, integers' common type, text's `string`, or that of the
+    /// more specific pointer.
     fn branch_type(&mut self, then: &Node, otherwise: &Node, span: Span) -> Checked<TypeId> {
-        let resolved = (self.types.resolve(then.ty), self.types.resolve(otherwise.ty));
-        let string = |ty: &Type| matches!(ty, Type::String);
-        if (string(&resolved.0) || string(&resolved.1))
-            && self.is_text(then)
-            && self.is_text(otherwise)
-        {
+        if self.is_int(then) && self.is_int(otherwise) {
+            return Ok(self.common(then.ty, otherwise.ty));
+        }
+        if self.types_alike(then.ty, otherwise.ty) {
+            return Ok(then.ty);
+        }
+        let string = self.is_string(then) || self.is_string(otherwise);
+        if string && self.is_text(then) && self.is_text(otherwise) {
             return Ok(TypeId::STRING);
         }
-        if self.is_int(then) && self.is_int(otherwise) {
-            return self.common(then, otherwise, "?:", span);
-        }
-        let null = |node: &Node| node.as_const() == Some(0);
-        match resolved {
-            (Type::Pointer { .. }, _) if null(otherwise) => Ok(then.ty),
-            (_, Type::Pointer { .. }) if null(then) => Ok(otherwise.ty),
-            (Type::Pointer { .. }, Type::Pointer { .. }) => Ok(then.ty),
-            _ if self.words(then.ty) == self.words(otherwise.ty) => Ok(then.ty),
-            _ => self.incompatible(":", then, otherwise, span),
+        match self.pointers_meet(then, otherwise) {
+            Some(ty) => Ok(ty),
+            None => self.incompatible(":", then, otherwise, span),
         }
     }
 
@@ -339,18 +331,21 @@ impl Cx<'_, '_> {
         self.convert(operand, ty, span)
     }
 
-    /// A conversion as a cast makes it.
+    /// A conversion as a cast makes it: to the same type, between scalars, from an array to a
+    /// pointer, of anything to `void`.
     pub(crate) fn convert(&mut self, node: Node, ty: TypeId, span: Span) -> Checked<Node> {
-        let node = self.decay(node);
+        let scalar = self.is_scalar(&node);
         match self.types.resolve(ty) {
             Type::Void => Ok(Node::new(ty, Kind::Recast(node.into()), span)),
-            Type::Pointer { .. } if self.is_scalar(&node) || self.is_string(&node) => {
+            Type::Pointer { .. } if scalar || self.is_pointer(&node) => {
+                let node = self.decay(node);
                 Ok(Node::new(ty, Kind::Recast(node.into()), span))
             }
             other => match int_of(&other) {
-                Some((size @ 1..=8, signed)) if self.is_scalar(&node) => {
+                Some((size @ 1..=8, signed)) if scalar => {
                     Ok(self.narrowed(node, ty, size, signed, span))
                 }
+                _ if self.types_alike(ty, node.ty) => Ok(Node { ty, ..node }),
                 _ => {
                     let (from, to) = (self.words(node.ty), self.words(ty));
                     let message = format!("invalid cast expression: \"{from}\" to \"{to}\"");
@@ -358,10 +353,6 @@ impl Cx<'_, '_> {
                 }
             },
         }
-    }
-
-    fn is_string(&mut self, node: &Node) -> bool {
-        matches!(self.types.resolve(node.ty), Type::String)
     }
 
     /// Cuts a value to an integer type, unless its own type or its origin says it fits.
@@ -403,6 +394,10 @@ impl Cx<'_, '_> {
     }
 
     pub(super) fn sizeof_expr(&mut self, operand: &Expr, span: Span) -> Checked<Node> {
+        if let ExprKind::Str(text) = &operand.kind {
+            let size = u64::try_from(text.len() + 1).unwrap_or(u64::MAX);
+            return Ok(Node::constant(TypeId::ULONG, size, span));
+        }
         if let ExprKind::Member { .. } = operand.kind {
             let node = self.expr(operand)?;
             if matches!(node.kind, Kind::BitField { .. }) {
@@ -415,11 +410,24 @@ impl Cx<'_, '_> {
         self.sizeof(node.ty, span)
     }
 
+    /// `sizeof (type)`. A name that is no type's would be a variable's.
+    pub(super) fn sizeof_type(&mut self, ty: &TypeExpr, span: Span) -> Checked<Node> {
+        if let TypeKind::Named { name, .. } = &ty.kind
+            && self.types.typedef(&name.name).is_none()
+        {
+            let message = format!("failed to resolve {}: Unknown variable name", name.name);
+            return fail(ErrorTag::IdentUndef, ty.span, message);
+        }
+        let ty = self.type_expr(ty)?;
+        self.sizeof(ty, span)
+    }
+
     pub(super) fn sizeof(&mut self, ty: TypeId, span: Span) -> Checked<Node> {
-        match self.types.size(ty) {
-            Some(size) if !matches!(self.types.resolve(ty), Type::String) => {
-                Ok(Node::constant(TypeId::ULONG, u64::from(size), span))
-            }
+        if matches!(self.types.resolve(ty), Type::String) {
+            return Ok(Node::constant(TypeId::ULONG, STRING_SIZE, span));
+        }
+        match self.types.size(ty).filter(|size| *size > 0) {
+            Some(size) => Ok(Node::constant(TypeId::ULONG, u64::from(size), span)),
             _ => {
                 let name = self.words(ty);
                 let message = format!("cannot apply sizeof to a value of type {name}");
@@ -441,7 +449,8 @@ impl Cx<'_, '_> {
             let message = "stringof cannot read the process's memory: use copyinstr( )";
             return fail(ErrorTag::StringofType, span, message);
         }
-        if self.is_text(&operand) || self.is_scalar(&operand) {
+        if self.is_text(&operand) || self.is_scalar(&operand) || self.is_pointer(&operand) {
+            let operand = self.decay(operand);
             return Ok(Node::new(TypeId::STRING, Kind::Recast(operand.into()), span));
         }
         let name = self.words(operand.ty);
@@ -450,24 +459,8 @@ impl Cx<'_, '_> {
     }
 }
 
-/// C's rank: of two promoted types the higher is the common one.
-const fn rank(ty: TypeId) -> u8 {
-    match ty {
-        TypeId::INT => 0,
-        TypeId::UINT => 1,
-        TypeId::LONG => 2,
-        _ => 3,
-    }
-}
-
-const fn promote(size: u32, signed: bool) -> TypeId {
-    match (size, signed) {
-        (0..=3, _) | (4, true) => TypeId::INT,
-        (4, false) => TypeId::UINT,
-        (_, true) => TypeId::LONG,
-        (_, false) => TypeId::ULONG,
-    }
-}
+/// `sizeof (string)`: DTrace's `string` is an array of so many characters, whatever `strsize` says.
+const STRING_SIZE: u64 = 256;
 
 /// The instruction of an arithmetic operator.
 pub(super) const fn arithmetic(op: BinaryOp, signed: bool) -> Op {

@@ -119,6 +119,24 @@ impl Registry {
         self.by_name.get(name).and_then(|at| self.aggregations.get(*at))
     }
 
+    /// Refuses another aggregating function than an aggregation has.
+    ///
+    /// # Errors
+    /// `D_AGG_REDEF`.
+    pub(crate) fn check_function(&self, name: &str, call: &str, span: Span) -> Result<(), Error> {
+        match self.aggregation(name) {
+            Some(known) if known.function.name() != call => {
+                let message = format!(
+                    "aggregation redefined: @{name}\n\t current: @{name} = {call}( )\n\tprevious: \
+                     @{name} = {}( )",
+                    known.function.name()
+                );
+                Err(Error::new(ErrorTag::AggRedef, span, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The number of an aggregation, given out now if it has none.
     ///
     /// # Errors
@@ -161,19 +179,29 @@ fn same_function(name: &str, old: AggFunction, new: AggFunction, span: Span) -> 
         (AggFunction::Lquantize { base: a, .. }, AggFunction::Lquantize { base: b, .. })
             if a != b =>
         {
-            (ErrorTag::LquantMatchbase, parameter("base (argument #2)"))
+            (ErrorTag::LquantMatchbase, parameter("base (argument #1)"))
         }
-        (AggFunction::Lquantize { step: a, .. }, AggFunction::Lquantize { step: b, .. })
-            if a != b =>
-        {
-            (ErrorTag::LquantMatchstep, parameter("step (argument #4)"))
+        (
+            AggFunction::Lquantize { step: a, levels: m, .. },
+            AggFunction::Lquantize { step: b, levels: n, .. },
+        ) if u32::from(a) * u32::from(m) != u32::from(b) * u32::from(n) => {
+            (ErrorTag::LquantMatchlim, parameter("limit (argument #2)"))
         }
         (AggFunction::Lquantize { .. }, AggFunction::Lquantize { .. }) => {
-            (ErrorTag::LquantMatchlim, parameter("limit (argument #3)"))
+            (ErrorTag::LquantMatchstep, parameter("step (argument #3)"))
         }
-        (AggFunction::Llquantize { .. }, AggFunction::Llquantize { .. }) => {
-            (ErrorTag::LlquantFactormatch, parameter("parameters"))
-        }
+        (
+            AggFunction::Llquantize { factor, low, high, .. },
+            AggFunction::Llquantize { factor: f, low: l, high: h, .. },
+        ) => match (factor == f, low == l, high == h) {
+            (false, ..) => (ErrorTag::LlquantFactormatch, parameter("factor (argument #1)")),
+            (_, false, _) => (ErrorTag::LlquantLowmatch, parameter("low magnitude (argument #2)")),
+            (.., false) => (ErrorTag::LlquantHighmatch, parameter("high magnitude (argument #3)")),
+            _ => {
+                let what = parameter("linear steps per magnitude (argument #4)");
+                (ErrorTag::LlquantNstepmatch, what)
+            }
+        },
         _ => (
             ErrorTag::AggRedef,
             format!("aggregation redefined: @{name} is {}( ), not {}( )", old.name(), new.name()),

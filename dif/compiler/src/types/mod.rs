@@ -88,11 +88,26 @@ pub enum Type {
         /// Of what.
         target: TypeId,
     },
+    /// What has no value in C's sense: only some functions and actions take it.
+    Opaque(Opaque),
     /// A function.
     Function {
         /// What it returns.
         result: TypeId,
     },
+}
+
+/// D's types that C has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Opaque {
+    /// An aggregation, or what an aggregating function gives.
+    Dynamic,
+    /// `stack()`, `ustack()`, `jstack()`.
+    Stack,
+    /// `sym()`, `func()`, `mod()`.
+    Symbol,
+    /// `usym()`, `ufunc()`, `umod()`, `uaddr()`.
+    UserSymbol,
 }
 
 /// An integer type.
@@ -196,6 +211,8 @@ pub struct Types<'w> {
     imported: HashMap<(usize, u32), TypeId>,
     pointers: HashMap<(TypeId, bool), TypeId>,
     typedefs: HashMap<Rc<str>, TypeId>,
+    /// Typedefs that D or the script made, not the kernel.
+    own: HashSet<Rc<str>>,
     tags: HashMap<(Tag, Rc<str>), TypeId>,
     /// Names that no container has: looking for them is a scan of everything.
     absent: HashSet<(Option<Tag>, Rc<str>)>,
@@ -242,6 +259,7 @@ impl<'w> Types<'w> {
             imported: HashMap::new(),
             pointers: HashMap::new(),
             typedefs: HashMap::new(),
+            own: HashSet::new(),
             tags: HashMap::new(),
             absent: HashSet::new(),
             warnings,

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{IntType, Tag, Type, TypeId, Types, btf};
+use super::{IntType, Opaque, Tag, Type, TypeId, Types, btf};
 
 impl TypeId {
     /// `void`
@@ -37,6 +37,14 @@ impl TypeId {
     pub const DOUBLE: Self = Self(14);
     /// `long double`
     pub const LDOUBLE: Self = Self(15);
+    /// An aggregation.
+    pub const DYNAMIC: Self = Self(16);
+    /// A stack.
+    pub const STACK: Self = Self(17);
+    /// A kernel symbol.
+    pub const SYMBOL: Self = Self(18);
+    /// A symbol of the process.
+    pub const USER_SYMBOL: Self = Self(19);
 }
 
 /// C's integers in the order of their numbers from [`TypeId::CHAR`] on: name, bytes, sign.
@@ -57,7 +65,7 @@ const INTS: [(&str, u32, bool); 11] = [
 const FLOATS: [(&str, u32); 3] = [("float", 4), ("double", 8), ("long double", 16)];
 
 /// Names that D knows on every machine.
-const TYPEDEFS: [(&str, TypeId); 31] = [
+const TYPEDEFS: [(&str, TypeId); 32] = [
     ("int8_t", TypeId::SCHAR),
     ("int16_t", TypeId::SHORT),
     ("int32_t", TypeId::INT),
@@ -85,10 +93,27 @@ const TYPEDEFS: [(&str, TypeId); 31] = [
     ("ptrdiff_t", TypeId::LONG),
     ("off_t", TypeId::LONG),
     ("pid_t", TypeId::INT),
+    ("id_t", TypeId::INT),
     ("uid_t", TypeId::UINT),
     ("gid_t", TypeId::UINT),
     ("hrtime_t", TypeId::LONG),
     ("caddr_t", TypeId::ULONG),
+];
+
+/// Names of [`TYPEDEFS`] that stand in for the kernel's: a script may define them anew.
+const STAND_INS: [&str; 12] = [
+    "u_char",
+    "u_short",
+    "u_int",
+    "u_long",
+    "longlong_t",
+    "int64",
+    "uint64",
+    "off_t",
+    "uid_t",
+    "gid_t",
+    "hrtime_t",
+    "caddr_t",
 ];
 
 /// Enters the types above; the table must be empty.
@@ -102,10 +127,14 @@ pub(super) fn install(types: &mut Types<'_>) {
     for (name, size) in FLOATS {
         types.add(Type::Float { name: name.into(), size });
     }
+    for opaque in [Opaque::Dynamic, Opaque::Stack, Opaque::Symbol, Opaque::UserSymbol] {
+        types.add(Type::Opaque(opaque));
+    }
     for (name, target) in TYPEDEFS {
         let target = if name == "caddr_t" { types.pointer(TypeId::CHAR, false) } else { target };
         types.add_typedef(name, target);
     }
+    types.own.retain(|name| !STAND_INS.contains(&&**name));
 }
 
 impl Types<'_> {
@@ -113,8 +142,15 @@ impl Types<'_> {
     pub fn add_typedef(&mut self, name: &str, target: TypeId) -> TypeId {
         let name: Rc<str> = name.into();
         let id = self.add(Type::Typedef { name: Rc::clone(&name), target });
+        self.own.insert(Rc::clone(&name));
         self.typedefs.insert(name, id);
         id
+    }
+
+    /// Whether D itself or the script made a typedef of that name.
+    #[must_use]
+    pub fn is_own_typedef(&self, name: &str) -> bool {
+        self.own.contains(name)
     }
 
     /// Enters a struct's, union's or enumeration's tag.
@@ -191,6 +227,10 @@ impl Types<'_> {
             Type::Qualified { qualifier, target } => {
                 format!("{qualifier} {}", self.name_within(target, depth))
             }
+            Type::Opaque(Opaque::Dynamic) => "aggregation".into(),
+            Type::Opaque(Opaque::Stack) => "stack".into(),
+            Type::Opaque(Opaque::Symbol) => "_symaddr".into(),
+            Type::Opaque(Opaque::UserSymbol) => "_usymaddr".into(),
             Type::Function { result } => format!("{} ()", self.name_within(result, depth)),
         }
     }

@@ -1,1 +1,1 @@
-BEGIN { tracemem(execname, 5); }
+BEGIN { tracemem("abc", 4); }

@@ -91,6 +91,10 @@ pub fn print(out: &mut Vec<u8>, context: &Context<'_>, datum: &Datum<'_>, place:
         ValueKind::CharArray
         | ValueKind::Integer { .. }
         | ValueKind::Pointer
+        | ValueKind::UserStack { .. }
+        | ValueKind::UserSymbol
+        | ValueKind::UserModule
+        | ValueKind::UserAddress
         | ValueKind::Bytes => plain(out, context, datum.bytes, place),
     }
 }

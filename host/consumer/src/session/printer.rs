@@ -251,6 +251,8 @@ impl Printer {
             | StatementKind::Destructive => {}
             StatementKind::Trace
             | StatementKind::TraceMem
+            | StatementKind::Print(_)
+            | StatementKind::PrintMem
             | StatementKind::Printf(_)
             | StatementKind::Stack
             | StatementKind::Symbol => self.data(record, statement, options)?,

@@ -1,0 +1,3 @@
+enum e { A };
+struct s { enum e a : 2; };
+BEGIN { }

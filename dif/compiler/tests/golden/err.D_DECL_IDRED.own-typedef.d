@@ -1,0 +1,2 @@
+typedef int uint32_t;
+BEGIN { }

@@ -1,0 +1,3 @@
+typedef int foo_t;
+typedef int foo_t;
+BEGIN { }

@@ -1,0 +1,2 @@
+provider web { probe start(int fd) : (int other); };
+BEGIN { }

@@ -1,0 +1,2 @@
+inline int x = nosuch;
+BEGIN { }

@@ -1,0 +1,1 @@
+BEGIN { @b[exit(0)] = count(); }

@@ -1,0 +1,1 @@
+BEGIN { @a = llquantize(1, 70000, 0, 6, 20); }

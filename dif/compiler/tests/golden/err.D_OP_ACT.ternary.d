@@ -1,0 +1,1 @@
+BEGIN { arg0 ? trace(1) : trace(2); }

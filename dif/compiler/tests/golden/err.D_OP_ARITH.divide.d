@@ -1,0 +1,1 @@
+BEGIN { x = (int *)arg0; x /= 2; }

@@ -1,0 +1,2 @@
+struct s { char n[8]; };
+BEGIN { x = ((struct s *)arg0)->n; }

@@ -1,0 +1,1 @@
+BEGIN { @a = count(); trace(arg0 ? @a : 1); }

@@ -1,0 +1,1 @@
+BEGIN { x = 0; x = (int *)arg0; }

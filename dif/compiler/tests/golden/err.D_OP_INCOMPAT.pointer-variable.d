@@ -1,0 +1,1 @@
+BEGIN { x = 5; trace((int *)arg0 == x); }

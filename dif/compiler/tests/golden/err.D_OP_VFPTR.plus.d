@@ -1,0 +1,1 @@
+BEGIN { this->p = (void *)arg0; this->p += 1; }

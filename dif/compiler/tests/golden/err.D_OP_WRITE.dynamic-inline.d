@@ -1,0 +1,2 @@
+inline int X = pid;
+BEGIN { X = 6; }

@@ -1,0 +1,3 @@
+#pragma D attributes Rocky/Stable/Common x
+inline int x = 1;
+BEGIN { }

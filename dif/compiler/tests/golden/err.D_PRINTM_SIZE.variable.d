@@ -1,0 +1,1 @@
+BEGIN { printm(arg0, memref(alloca(4), 4)); }

@@ -1,0 +1,1 @@
+BEGIN { printt(4, alloca(4)); }

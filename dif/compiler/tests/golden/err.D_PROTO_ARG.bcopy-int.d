@@ -1,0 +1,1 @@
+BEGIN { bcopy(arg0, arg1, 4); }

@@ -1,0 +1,1 @@
+BEGIN { copyin((int *)arg0, 4); }

@@ -1,0 +1,1 @@
+BEGIN { sym((int *)arg0); }

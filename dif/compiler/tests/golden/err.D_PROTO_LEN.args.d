@@ -1,0 +1,1 @@
+typed:::go { trace(args[0, 1]); }

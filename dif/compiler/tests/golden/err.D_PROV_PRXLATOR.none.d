@@ -1,0 +1,3 @@
+struct s { int a; };
+provider web { probe start(int fd) : (struct s *fd); };
+BEGIN { }

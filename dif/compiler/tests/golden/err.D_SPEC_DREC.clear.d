@@ -1,0 +1,2 @@
+BEGIN { @a = count(); }
+END { clear(@a); speculate(1); }

@@ -1,0 +1,1 @@
+BEGIN { trace(msgsize(alloca(8))); }

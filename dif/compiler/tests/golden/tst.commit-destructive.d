@@ -1,0 +1,1 @@
+BEGIN { commit(1); stop(); x = 1; discard(2); }

@@ -1,0 +1,2 @@
+enum e { A = 3, B = A, C };
+BEGIN { trace(C); }

@@ -1,0 +1,2 @@
+struct ops { int (*open)(int, char *); void (*close)(void); };
+BEGIN { trace(((struct ops *)arg0)->open); }

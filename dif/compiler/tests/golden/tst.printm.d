@@ -1,0 +1,1 @@
+BEGIN { printm(4, memref(alloca(4), 4)); }

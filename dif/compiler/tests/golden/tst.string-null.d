@@ -1,0 +1,1 @@
+BEGIN { s = "a"; s = NULL; s = 0; trace(s == NULL); trace(strtok(NULL, ",")); }

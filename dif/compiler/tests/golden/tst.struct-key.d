@@ -1,0 +1,2 @@
+struct s { int a; int b; };
+BEGIN { @[*(struct s *)arg0] = count(); }

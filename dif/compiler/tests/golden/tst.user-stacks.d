@@ -1,0 +1,1 @@
+BEGIN { ustack(); ustack(5); ustack(5, 100); jstack(); usym(arg0); ufunc(arg0); umod(arg0); uaddr(arg0); @[ustack(3), usym(arg0)] = count(); printf("%k %A", ustack(2), usym(ucaller)); trace(ustackdepth); }
