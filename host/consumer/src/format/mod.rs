@@ -14,9 +14,11 @@ pub mod quantize;
 pub mod row;
 pub mod stack;
 mod time;
+pub mod user;
 
 pub use datum::{Datum, Place};
 pub use field::{Field, MAX_WIDTH};
+use host::ids::MachineId;
 
 /// Names addresses of the machine on which a probe fired.
 pub trait Symbolizer {
@@ -50,6 +52,10 @@ impl Symbolizer for NoSymbols {
 pub struct Context<'a> {
     /// The machine's symbols.
     pub symbols: &'a dyn Symbolizer,
+    /// The symbols of user programs on all machines.
+    pub users: &'a dyn user::UserSymbolizer,
+    /// The machine on which the probe fired.
+    pub machine: MachineId,
     /// `stackindent`.
     pub stack_indent: usize,
     /// `strsize`.
@@ -132,6 +138,8 @@ pub(crate) mod tests {
     pub(crate) fn context() -> Context<'static> {
         Context {
             symbols: &TwoSymbols,
+            users: &user::NoProcesses,
+            machine: MachineId(0),
             stack_indent: stack::INDENT,
             strsize: 256,
             rawbytes: false,

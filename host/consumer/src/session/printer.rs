@@ -22,6 +22,7 @@ use crate::{
         printf::{self, Arguments, MissingArgument},
         quantize::Packing,
         row,
+        user::UserSymbolizer,
     },
     options::{From, Options},
     symbols::SymbolTable,
@@ -71,11 +72,20 @@ pub struct Record<'a> {
     pub cpu: u32,
     /// The record, header included.
     pub bytes: &'a [u8],
+    /// Names addresses of user programs.
+    pub users: &'a dyn UserSymbolizer,
     /// With `flowindent`: what the probe does, and how many columns deep it is.
     pub flow: (row::Flow, usize),
 }
 
-impl Record<'_> {
+impl<'r> Record<'r> {
+    fn context<'a>(&self, symbols: Option<&'a SymbolTable>, options: &Options) -> Context<'a>
+    where
+        'r: 'a,
+    {
+        context(symbols, (self.users, self.probe.machine), options)
+    }
+
     fn short(&self) -> RecordError {
         RecordError::Short(self.probe.description())
     }
@@ -269,7 +279,7 @@ impl Printer {
     ) -> Result<(), RecordError> {
         let mut out = Vec::new();
         let symbols = self.symbols_of(record.probe.machine);
-        let context = context(symbols.as_deref(), options);
+        let context = record.context(symbols.as_deref(), options);
         match &statement.kind {
             StatementKind::Printf(format) => {
                 out = self.formatted(record, statement, format, options)?;
@@ -297,7 +307,7 @@ impl Printer {
         options: &Options,
     ) -> Result<Vec<u8>, RecordError> {
         let symbols = self.symbols_of(record.probe.machine);
-        let context = context(symbols.as_deref(), options);
+        let context = record.context(symbols.as_deref(), options);
         let mut out = Vec::new();
         let arguments = RecordArguments(record, &statement.args);
         printf::print(&mut out, &context, format, &arguments)
@@ -317,8 +327,8 @@ impl Printer {
         if format.is_none() {
             out.push(b'\n');
         }
-        let machine = record.probe.machine;
-        self.lines(&mut out, aggregations, ids, format, machine, options)
+        let place = (record.users, record.probe.machine);
+        self.lines(&mut out, aggregations, ids, format, place, options)
             .map_err(|missing| RecordError::Argument(record.probe.description(), missing))?;
         aggregations.mark_printed(ids);
         self.write(&out)
@@ -330,7 +340,7 @@ impl Printer {
         aggregations: &Aggregations,
         ids: &[AggId],
         format: Option<&Format>,
-        machine: MachineId,
+        (users, machine): (&dyn UserSymbolizer, MachineId),
         options: &Options,
     ) -> Result<(), MissingArgument> {
         let lines = aggregations.lines(ids, &options.sort);
@@ -343,8 +353,9 @@ impl Printer {
             _ => None,
         };
         for line in lines {
-            let symbols = self.symbols_of(line.machine.unwrap_or(machine));
-            let context = context(symbols.as_deref(), options);
+            let machine = line.machine.unwrap_or(machine);
+            let symbols = self.symbols_of(machine);
+            let context = context(symbols.as_deref(), (users, machine), options);
             match (format, &mut packing, line.values.first()) {
                 (Some(format), ..) => {
                     printf::print(out, &context, format, &LineArguments(&line))?;
@@ -369,12 +380,14 @@ impl Printer {
     pub fn remaining(
         &mut self,
         aggregations: &Aggregations,
+        users: &dyn UserSymbolizer,
         options: &Options,
     ) -> Result<(), RecordError> {
         let mut out = Vec::new();
+        let place = (users, MachineId(0));
         for id in aggregations.unprinted(&options.sort) {
             // The default layout takes no argument, so none can be missing.
-            let _ = self.lines(&mut out, aggregations, &[id], None, MachineId(0), options);
+            let _ = self.lines(&mut out, aggregations, &[id], None, place, options);
         }
         self.write(&out)
     }
@@ -422,7 +435,11 @@ fn system_words(error: &io::Error) -> String {
     }
 }
 
-fn context<'a>(symbols: Option<&'a SymbolTable>, options: &Options) -> Context<'a> {
+fn context<'a>(
+    symbols: Option<&'a SymbolTable>,
+    (users, machine): (&'a dyn UserSymbolizer, MachineId),
+    options: &Options,
+) -> Context<'a> {
     let symbols: &dyn Symbolizer = match symbols {
         Some(symbols) => symbols,
         None => &NoSymbols,
@@ -430,6 +447,8 @@ fn context<'a>(symbols: Option<&'a SymbolTable>, options: &Options) -> Context<'
     let bounded = |size: u64| usize::try_from(size).unwrap_or(usize::MAX).min(format::MAX_WIDTH);
     Context {
         symbols,
+        users,
+        machine,
         stack_indent: bounded(options.stack_indent),
         strsize: bounded(options.strsize),
         rawbytes: options.rawbytes,

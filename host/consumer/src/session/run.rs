@@ -1,6 +1,7 @@
 //! The part of a session that runs: machines join and leave, data are read and printed.
 
 use std::{
+    cell::RefCell,
     os::fd::BorrowedFd,
     rc::Rc,
     time::{Duration, Instant},
@@ -30,8 +31,8 @@ use super::{
     programs,
 };
 use crate::{
-    format::{Symbolizer, row::Flow},
-    link::{LinkEvent, MachineLink, SlotRange},
+    format::{Symbolizer, row::Flow, user::UserSymbolizer},
+    link::{LinkEvent, MachineLink, SlotRange, UserFrame},
     machine::Machine,
     options::BufPolicy,
 };
@@ -297,7 +298,8 @@ impl Session {
         self.drain(true)?;
         self.report_drops();
         self.printer.write(b"\n")?;
-        self.printer.remaining(&self.aggregations, &self.options)?;
+        let users = Links(RefCell::new(&mut self.machines));
+        self.printer.remaining(&self.aggregations, &users, &self.options)?;
         self.printer.flush()?;
         Ok(())
     }
@@ -528,7 +530,9 @@ impl Session {
             index_of(&self.machines, probe.machine).and_then(|index| self.machines.get(index));
         let cpu = base
             .map_or(0, |machine| machine.link.cpu_of(slot.0.saturating_sub(machine.slots.base)));
-        let record = Record { probe, epid: record.epid.0, cpu, bytes: &record.bytes, flow };
+        let users = Links(RefCell::new(&mut self.machines));
+        let (epid, bytes, users) = (record.epid.0, &*record.bytes, &users);
+        let record = Record { probe, epid, cpu, bytes, users, flow };
         match self.printer.record(&record, &mut self.options, &mut self.aggregations) {
             Err(error @ super::printer::RecordError::Write(_)) => Err(error.into()),
             Err(error) => {
@@ -611,6 +615,21 @@ impl Session {
         });
         let more: Vec<String> = more.collect();
         lines.into_iter().chain(more).for_each(|line| self.printer.message(&line));
+    }
+}
+
+/// Asks the machines' links for user symbols.
+#[derive(Debug)]
+struct Links<'a>(RefCell<&'a mut [Machine]>);
+
+impl UserSymbolizer for Links<'_> {
+    fn resolve(&self, machine: MachineId, pid: u32, addresses: &[u64]) -> Vec<Option<UserFrame>> {
+        let mut machines = self.0.borrow_mut();
+        let found = machines.iter_mut().find(|known| known.id == machine);
+        found.map_or_else(
+            || vec![None; addresses.len()],
+            |machine| machine.link.resolve_user(pid, addresses),
+        )
     }
 }
 
