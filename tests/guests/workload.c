@@ -6,7 +6,9 @@
  *   workload reads N        N times read(2) of 512 bytes from /dev/zero
  *   workload getppids N     N times getppid(2); prints nanoseconds a call
  *   workload open PATH      open(2) and close(2) PATH once
+ *   workload say            has "original" in a buffer, hands it to write(2), then prints it
  *   hello, leaf             (by the name it is called) exit at once
+ *   victim                  (by the name it is called) calls getppid(2) for ever
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -158,6 +160,17 @@ static void calls(long count)
 	printf("%.1f\n", ns / (3 * (double)count));
 }
 
+static void say(void)
+{
+	static char text[16];
+	int fd = open("/dev/null", O_WRONLY);
+
+	strcpy(text, "original");
+	if (write(fd, text, 9) != 9)
+		die("/dev/null");
+	puts(text);
+}
+
 static void run(void)
 {
 	void (*const loops[])(void) = { exec_loop, disk_loop, socket_loop, read_loop };
@@ -177,7 +190,14 @@ int main(int argc, char **argv)
 
 	if (strcmp(name, "hello") == 0 || strcmp(name, "leaf") == 0)
 		return 0;
-	if (argc > 1 && strcmp(argv[1], "run") == 0) {
+	if (strcmp(name, "victim") == 0)
+		for (;;) {
+			syscall(SYS_getppid);
+			nap(10);
+		}
+	if (argc > 1 && strcmp(argv[1], "say") == 0) {
+		say();
+	} else if (argc > 1 && strcmp(argv[1], "run") == 0) {
 		run();
 	} else if (argc > 2 && strcmp(argv[1], "execs") == 0) {
 		for (long i = 0; i < count; i++)

@@ -1,6 +1,6 @@
 //! The engine end to end in one process: assembled programs, a made-up machine, the reader.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use dif::{
@@ -47,6 +47,7 @@ pub(crate) struct Machine {
     pub(crate) name: &'static str,
     stack: Vec<u8>,
     memory: Vec<u8>,
+    written: RefCell<Vec<(u64, Vec<u8>)>>,
 }
 
 impl Machine {
@@ -57,7 +58,14 @@ impl Machine {
         let mut memory = vec![0; 4096];
         memory[..6].copy_from_slice(b"/bin/x");
         memory[4090..].copy_from_slice(b"at end");
-        Self { args: [5, 6, 7, 8, 9, 10, 11, 12, 13, 14], tid: 71, name: "cat", stack, memory }
+        Self {
+            args: [5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
+            tid: 71,
+            name: "cat",
+            stack,
+            memory,
+            written: RefCell::default(),
+        }
     }
 }
 
@@ -110,6 +118,14 @@ impl FireContext for Machine {
     }
     fn read_user(&self, addr: u64, _buf: &mut [u8]) -> Result<(), Fault> {
         Err(Fault::at(FaultKind::BadAddr, addr))
+    }
+    fn user_stack(&self, frames: &mut [u64]) -> usize {
+        frames[..3].copy_from_slice(&[0x4001, 0x4002, 0x4003]);
+        3
+    }
+    fn write_user(&self, addr: u64, bytes: &[u8]) -> Result<(), Fault> {
+        self.written.borrow_mut().push((addr, bytes.to_vec()));
+        Ok(())
     }
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize {
         let text = format!("f{addr:x}+0x1");
@@ -734,4 +750,86 @@ fn solo_fires_as_the_engine_does() {
     let wrong = Enabling { ecb: 1, ..enabling };
     let refused = solo::Solo::new(arena.mem(), config, &place, &dof, &[wrong]);
     assert!(matches!(refused, Err(solo::SoloError::NoEcb(1))));
+}
+
+/// A builder's session that may destroy.
+fn destructive(builder: Builder) -> Session {
+    Session::new(builder, 0, |config| config.destructive = true)
+}
+
+/// What a clause wants of the platform comes back with the fire.
+#[test]
+fn reactions_come_back() {
+    for (kind, text, wanted) in [
+        (act::STOP, String::new(), Reaction::Stop),
+        (act::RAISE, trace("arg0"), Reaction::Raise(5)),
+        (act::PANIC, String::new(), Reaction::Panic),
+        (act::BREAKPOINT, String::new(), Reaction::Breakpoint),
+        (act::CHILL, trace("arg1"), Reaction::Chill(6)),
+    ] {
+        let mut b = Builder::new();
+        let action = b.action(kind, &text);
+        b.ecb("", vec![action]);
+        let s = destructive(b);
+        let got = s.engine.fire(LocalSlot(0), ProbeId(1), &Machine::new());
+        assert_eq!(got, wanted);
+    }
+}
+
+/// A slot spins half a second in each second at most; more is an illegal operation.
+#[test]
+fn chill_has_a_limit() {
+    let mut b = Builder::new();
+    let action = b.action(act::CHILL, &trace("arg0"));
+    b.ecb("", vec![action]);
+    let mut s = destructive(b);
+    let mut ctx = Machine::new();
+    ctx.args[0] = 300_000_000;
+    let fire = || s.engine.fire(LocalSlot(0), ProbeId(1), &ctx);
+    assert_eq!(fire(), Reaction::Chill(300_000_000));
+    assert_eq!(fire(), Reaction::Nothing);
+    assert_eq!(s.drops(), [(DropKind::Error, 1)]);
+}
+
+/// `copyout()` writes its bytes, `copyoutstr()` up to the NUL.
+#[test]
+fn copyout_writes_user_memory() {
+    for (number, size, wanted) in [("copyout", 3, "/bi"), ("copyoutstr", 99, "/bin/x\0")] {
+        let mut b = Builder::new();
+        let push = |value: u64| format!("setx {value:#x}, %r1\npushtv DT_TYPE(0), %r0, %r1\n");
+        let args = [Machine::BASE, 0x7000, size].map(push).concat();
+        let text = format!("{args}call {number}, %r1\nret %r1");
+        let action = b.action(act::DIFEXPR, &void(&text));
+        b.ecb("", vec![action]);
+        let mut s = destructive(b);
+        let ctx = Machine::new();
+        s.fire(0, &ctx);
+        assert_eq!(s.drops(), []);
+        assert_eq!(*ctx.written.borrow(), [(0x7000, wanted.as_bytes().to_vec())]);
+    }
+}
+
+/// A machine whose owner permits nothing refuses a destructive clause and no other.
+#[test]
+fn unpermitted_clauses_are_refused() {
+    struct Strict;
+    impl ProbeNames for Strict {
+        fn names(&self, _: ProbeId) -> Option<[&str; 4]> {
+            None
+        }
+        fn permits_destructive(&self) -> bool {
+            false
+        }
+    }
+    let mut b = Builder::new();
+    b.ecb("", vec![]);
+    let action = b.action(act::STOP, "");
+    b.ecb("", vec![action]);
+    let s = destructive(b);
+    let enabling = |ecb| Enabling { probe: ProbeId(1), ecb, epid: Epid(ecb + 1), id: 1 };
+    assert!(s.engine.enable(s.id, &[enabling(0)], &Strict).is_ok());
+    assert!(matches!(
+        s.engine.enable(s.id, &[enabling(0), enabling(1)], &Strict),
+        Err(EngineError::NotPermitted { ecb: 1 })
+    ));
 }

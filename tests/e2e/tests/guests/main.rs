@@ -5,7 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod exact;
+mod frames;
+mod harm;
 mod life;
+mod module;
 mod scripts;
 
 use std::process::ExitCode;
@@ -22,7 +25,11 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     let tests: Vec<(&str, Test)> =
-        [scripts::TESTS, exact::TESTS, life::TESTS].into_iter().flatten().copied().collect();
+        [scripts::TESTS, exact::TESTS, life::TESTS, module::TESTS, harm::TESTS, frames::TESTS]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
     if arguments.list {
         libtest_mimic::run(&arguments, trials(&tests, &Arc::new(Mutex::new(None)))).exit();
     }

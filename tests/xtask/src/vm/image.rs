@@ -100,8 +100,10 @@ fn populate(tree: &Path, release: &str, module: &Path) -> Result<()> {
     }
     install(Path::new("/bin/busybox"), &tree.join("bin/busybox"))?;
     symlink("busybox", tree.join("bin/sh"))?;
-    compile("workload", &tree.join("bin/workload"))?;
-    compile("l2", &tree.join("bin/l2"))?;
+    compile("workload", &tree.join("bin/workload"), &["-O2"])?;
+    compile("l2", &tree.join("bin/l2"), &["-O2"])?;
+    let frames = ["-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-no-pie"];
+    compile("frames", &tree.join("bin/frames"), &frames)?;
     install(&guests().join("init"), &tree.join("init"))?;
     let mut order = String::new();
     for path in MODULES {
@@ -132,10 +134,10 @@ fn guests() -> PathBuf {
 ///
 /// # Errors
 /// If the compiler fails.
-pub fn compile(name: &str, to: &Path) -> Result<()> {
-    let flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o"];
+pub fn compile(name: &str, to: &Path, how: &[&str]) -> Result<()> {
+    let flags = ["-Wall", "-Wextra", "-Werror", "-static", "-o"];
     let source = guests().join(format!("{name}.c"));
-    run::output(Command::new("gcc").args(flags).arg(to).arg(source))?;
+    run::output(Command::new("gcc").args(how).args(flags).arg(to).arg(source))?;
     Ok(())
 }
 
