@@ -88,7 +88,7 @@ pub(crate) fn run() -> Result<()> {
     let dir = paths::vm().join("bench-host");
     fs::create_dir_all(&dir)?;
     let workload = dir.join("workload");
-    image::compile("workload", &workload)?;
+    image::compile("workload", &workload, &["-O2"])?;
     println!(
         "ns a call of read, write, getppid in turn; median of {REPEATS} runs of {} calls",
         3 * ROUNDS
