@@ -115,10 +115,16 @@ fn guest() -> Result<()> {
     programs::build()?;
     let image = Image::build()?;
     let run_dir = paths::vm().join("bench");
-    let config =
-        GuestConfig { run_dir: run_dir.clone(), workload: false, ..GuestConfig::new("vm-bench") };
+    let config = GuestConfig {
+        run_dir: run_dir.clone(),
+        workload: false,
+        module: false,
+        ..GuestConfig::new("vm-bench")
+    };
     let mut guest = Guest::boot(&image, config)?;
     println!("\nns a getppid() in a guest under TCG, median of 5 loops of {CALLS}");
+    println!("  {:<34} {:>8.1}", "no module", loops(&mut guest)?);
+    guest.run("insmod /lib/modules/hypertrace.ko")?;
     println!("  {:<34} {:>8.1}", "module loaded, not traced", loops(&mut guest)?);
     for (what, script) in [
         ("traced, @ = count()", "vm-bench:syscall::getppid:entry { @ = count(); }"),
@@ -130,6 +136,7 @@ fn guest() -> Result<()> {
             "entry and return, quantize",
             "vm-bench:syscall::getppid:entry { self->t = timestamp; } vm-bench:syscall::getppid:return /self->t/ { @ = quantize(timestamp - self->t); self->t = 0; }",
         ),
+        ("fbt entry, @ = count()", "vm-bench:fbt::__x64_sys_getppid:entry { @ = count(); }"),
         ("another system call traced", "vm-bench:syscall::sync:entry { @ = count(); }"),
     ] {
         let mut child = Command::new(programs::path("dtrace"))
