@@ -136,7 +136,7 @@ fn guest() -> Result<()> {
             "entry and return, quantize",
             "vm-bench:syscall::getppid:entry { self->t = timestamp; } vm-bench:syscall::getppid:return /self->t/ { @ = quantize(timestamp - self->t); self->t = 0; }",
         ),
-        ("fbt entry, @ = count()", "vm-bench:fbt::__x64_sys_getppid:entry { @ = count(); }"),
+        ("fbt entry, @ = count()", "vm-bench:fbt::*_sys_getppid:entry { @ = count(); }"),
         ("another system call traced", "vm-bench:syscall::sync:entry { @ = count(); }"),
     ] {
         let mut child = Command::new(programs::path("dtrace"))

@@ -36,8 +36,8 @@ fn user_stacks(cluster: &mut Cluster) -> Result<()> {
     for (what, probe) in [
         ("call", "syscall::getppid:entry"),
         ("call", "syscall::getppid:return"),
-        ("call", "fbt::__x64_sys_getppid:entry"),
-        ("call", "fbt::__x64_sys_getppid:return"),
+        ("call", "fbt::*_sys_getppid:entry"),
+        ("call", "fbt::*_sys_getppid:return"),
         ("spin", "profile:::profile-97"),
     ] {
         let script = format!(
