@@ -3,7 +3,10 @@
 
 use dlang::compiled::ValueKind;
 
-use super::{Context, Field, stack};
+use super::{
+    Context, Field, stack,
+    user::{self, Part},
+};
 
 /// A datum: what it is, and its bytes as the engine recorded them.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +87,13 @@ impl Place {
 pub fn print(out: &mut Vec<u8>, context: &Context<'_>, datum: &Datum<'_>, place: Place) {
     match datum.kind {
         ValueKind::Stack { .. } => stack::print(out, context, datum, None),
+        ValueKind::UserStack { frames, strsize } => {
+            let frames = user::frames(datum.bytes, *frames, *strsize);
+            user::stack(out, context, datum.bytes, frames, None);
+        }
+        ValueKind::UserSymbol => user::print(out, context, datum.bytes, Part::Symbol),
+        ValueKind::UserModule => user::print(out, context, datum.bytes, Part::Object),
+        ValueKind::UserAddress => user::print(out, context, datum.bytes, Part::Address),
         ValueKind::StackText => stack::lines(out, context, datum.text()),
         ValueKind::Symbol => padded_symbol(out, &context.symbol_name(word(datum))),
         ValueKind::Module => padded_symbol(out, &context.module_name(word(datum))),
@@ -91,10 +101,6 @@ pub fn print(out: &mut Vec<u8>, context: &Context<'_>, datum: &Datum<'_>, place:
         ValueKind::CharArray
         | ValueKind::Integer { .. }
         | ValueKind::Pointer
-        | ValueKind::UserStack { .. }
-        | ValueKind::UserSymbol
-        | ValueKind::UserModule
-        | ValueKind::UserAddress
         | ValueKind::Bytes => plain(out, context, datum.bytes, place),
     }
 }

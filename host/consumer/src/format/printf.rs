@@ -9,7 +9,13 @@ use dlang::{
     format::{Conversion, Format, Piece},
 };
 
-use super::{Context, Datum, Field, aggregate::Value, escape::escape, stack, time};
+use super::{
+    Context, Datum, Field,
+    aggregate::Value,
+    escape::escape,
+    stack, time,
+    user::{self, Part},
+};
 
 /// What a format's conversions refer to.
 pub trait Arguments {
@@ -83,8 +89,16 @@ fn aggregation(
 
 fn one(out: &mut Vec<u8>, context: &Context<'_>, field: &Field, letter: &str, datum: &Datum<'_>) {
     let raw = || datum.unsigned().unwrap_or(0);
+    let user_name = |part| user::name(context, datum.bytes, part);
     match (datum.kind, letter) {
         (ValueKind::Stack { .. }, _) => stack::print(out, context, datum, Some(field)),
+        (ValueKind::UserStack { frames, strsize }, _) => {
+            let frames = user::frames(datum.bytes, *frames, *strsize);
+            user::stack(out, context, datum.bytes, frames, Some(field));
+        }
+        (ValueKind::UserSymbol, _) => field.text(out, user_name(Part::Symbol).as_bytes()),
+        (ValueKind::UserModule, _) => field.text(out, user_name(Part::Object).as_bytes()),
+        (ValueKind::UserAddress, _) => field.text(out, user_name(Part::Address).as_bytes()),
         (ValueKind::StackText, "k") => stack::lines(out, context, datum.text()),
         (ValueKind::Symbol, _) => field.text(out, context.symbol_name(raw()).as_bytes()),
         (ValueKind::Module, _) => field.text(out, context.module_name(raw()).as_bytes()),

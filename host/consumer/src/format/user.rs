@@ -69,6 +69,15 @@ pub fn print(out: &mut Vec<u8>, context: &Context<'_>, pair: &[u8], part: Part) 
     Field::left(50).text(out, name(context, pair, part).as_bytes());
 }
 
+/// How many addresses a recorded stack has room for: what was asked for, or else what lies before
+/// the `strsize` bytes of strings, the process left out.
+#[must_use]
+pub fn frames(record: &[u8], asked: u32, strsize: u32) -> usize {
+    let size = |n| usize::try_from(n).unwrap_or(usize::MAX);
+    let room = (record.len().saturating_sub(size(strsize)) / 8).saturating_sub(1);
+    if asked > 0 { size(asked).min(room) } else { room }
+}
+
 /// Prints a stack: the process, then at most `frames` addresses up to the first that is 0. Strings
 /// that may follow them in the record are for helpers, of which there are none here.
 /// `conversion` is `%k`'s field, as for kernel stacks.
