@@ -197,6 +197,11 @@ impl Clause<'_> {
                 self.record(R1, *at);
                 self.stack_words(*frames);
             }
+            Step::UserStack { at, frames, size } => {
+                self.pid()?;
+                self.record(R1, *at);
+                self.user_stack(*frames, *size);
+            }
             Step::Exit { difo, at } => {
                 self.eval(*difo, action)?;
                 self.record(R1, *at);
@@ -239,6 +244,27 @@ impl Clause<'_> {
             self.f.alu(Alu::Rsh, R0, 32);
         }
         Ok(())
+    }
+
+    /// The process's number in R0 and its program counters to the `size` bytes at R1, zeros behind
+    /// the last.
+    fn user_stack(&mut self, frames: u32, size: u32) {
+        let have = frames.min(crate::world::MAX_FRAMES);
+        self.f.store(Double, R1, 0, R0);
+        self.f.mov(R6, R1);
+        self.f.alu(Alu::Add, R1, 8);
+        self.f.mov(R2, have * 8);
+        self.f.mov(R3, R9);
+        self.f.alu(Alu::Add, R3, i64::from(field::USER_STACK));
+        self.f.helper(Helper::ProbeReadKernel);
+        let rest = size.saturating_sub(8 + have * 8);
+        if rest > 0 {
+            self.f.mov(R1, R6);
+            self.f.alu(Alu::Add, R1, 8 + have * 8);
+            self.f.mov(R2, rest);
+            self.f.mov(R3, 0);
+            self.f.helper(Helper::ProbeReadKernel);
+        }
     }
 
     /// Copies the kernel's program counters to R1, zeros behind the last.
@@ -407,6 +433,18 @@ impl Clause<'_> {
                 self.key_word()?;
                 self.f.mov(R0, R6);
                 self.key_word()?;
+                return Ok(true);
+            }
+            Step::UserStack { frames, size, .. } => {
+                let words = size.div_ceil(8);
+                self.f.mov(R0, *size);
+                self.key_word()?;
+                self.pid()?;
+                self.key_room(words);
+                self.user_stack(*frames, words * 8);
+                self.f.load(Double, R1, R9, field::KEY_LEN);
+                self.f.alu(Alu::Add, R1, words);
+                self.f.store(Double, R9, field::KEY_LEN, R1);
                 return Ok(true);
             }
             Step::Stack { frames, .. } => {

@@ -14,7 +14,7 @@ use dif::{
     number::var,
     opcode::{Instr, Op as Dif},
 };
-use host::arena::header::DropKind;
+use host::{arena::header::DropKind, engine::plan::Step};
 
 use crate::{
     asm::{
@@ -49,6 +49,8 @@ struct Needs {
     errno: bool,
     /// Frames of the kernel's stack.
     frames: u32,
+    /// Frames of the process's stack.
+    user_frames: u32,
     scratch: bool,
 }
 
@@ -205,6 +207,8 @@ fn needs(world: &World, ecbs: &[u32], errors: &[u32]) -> Needs {
         let Some(desc) = world.program.ecbs.get(ecb as usize) else { continue };
         if let Some(code) = world.loaded.ecbs.get(ecb as usize) {
             needs.frames = needs.frames.max(code.demand.frames.min(MAX_FRAMES));
+            let user = code.steps.iter().map(|(_, step)| user_frames(step)).max();
+            needs.user_frames = needs.user_frames.max(user.unwrap_or(0));
         }
         let difos = desc.predicate.into_iter().chain(desc.actions.iter().filter_map(|a| a.difo));
         for index in difos {
@@ -223,6 +227,18 @@ fn needs(world: &World, ecbs: &[u32], errors: &[u32]) -> Needs {
         }
     }
     needs
+}
+
+/// `BPF_F_USER_STACK`.
+const USER_STACK_FLAG: i64 = 1 << 8;
+
+/// Frames of the process's stack that a step records.
+fn user_frames(step: &Step) -> u32 {
+    match step {
+        Step::UserStack { frames, .. } => (*frames).min(MAX_FRAMES),
+        Step::Aggregate(agg) => agg.key.iter().map(user_frames).max().unwrap_or(0),
+        _ => 0,
+    }
 }
 
 struct Main<'a> {
@@ -377,7 +393,11 @@ impl Main<'_> {
             self.f.store(Double, R9, field::ERRNO, R0);
         }
         if group.needs.frames > 0 {
-            self.stack(group.needs.frames);
+            self.stack(group.needs.frames, field::STACK, 0);
+            self.f.store(Double, R9, field::FRAMES, R1);
+        }
+        if group.needs.user_frames > 0 {
+            self.stack(group.needs.user_frames, field::USER_STACK, USER_STACK_FLAG);
         }
         for (at, ecb) in (0_u32..).zip(&group.ecbs) {
             self.may_fire(leave);
@@ -424,27 +444,27 @@ impl Main<'_> {
         self.f.branch(If::Ne, R1, 2, leave);
     }
 
-    /// The kernel's stack into private memory, zeros behind it.
-    fn stack(&mut self, frames: u32) {
+    /// The kernel's or the process's stack into private memory, zeros behind it; R1 becomes the
+    /// number of frames.
+    fn stack(&mut self, frames: u32, at: i16, flags: i64) {
         let f = &mut self.f;
         let none = f.label();
         f.mov(R1, R9);
-        f.alu(Alu::Add, R1, i64::from(field::STACK));
+        f.alu(Alu::Add, R1, i64::from(at));
         f.mov(R2, MAX_FRAMES * 8);
         f.mov(R3, 0);
         f.helper(Helper::ProbeReadKernel);
         f.mov(R1, R6);
         f.mov(R2, R9);
-        f.alu(Alu::Add, R2, i64::from(field::STACK));
+        f.alu(Alu::Add, R2, i64::from(at));
         f.mov(R3, frames * 8);
-        f.mov(crate::asm::R4, 0);
+        f.mov(crate::asm::R4, flags);
         f.helper(Helper::GetStack);
         f.mov(R1, 0);
         f.branch(If::Slt, R0, 0, none);
         f.mov(R1, R0);
         f.alu(Alu::Rsh, R1, 3);
         f.bind(none);
-        f.store(Double, R9, field::FRAMES, R1);
     }
 
     /// R0 becomes a value. Spoils R1 to R5 and R7.

@@ -81,6 +81,8 @@ pub(crate) mod field {
     pub(crate) const TUPLE: i16 = 448;
     /// Program counters of the kernel's stack.
     pub(crate) const STACK: i16 = 1024;
+    /// Program counters of the process's stack.
+    pub(crate) const USER_STACK: i16 = 2048;
     /// The first byte of what has no fixed size.
     pub(crate) const END: u32 = 3072;
 }
@@ -258,6 +260,7 @@ pub(crate) fn step_size(step: &Step) -> u32 {
         Step::Value { size, .. }
         | Step::String { size, .. }
         | Step::Bytes { size, .. }
+        | Step::UserStack { size, .. }
         | Step::Immstack { size, .. } => *size,
         Step::User { .. } => 16,
         Step::Stack { frames, .. } => frames * 8,

@@ -200,3 +200,21 @@ fn refusals_name_the_construct() {
     let text = error.to_string();
     assert!(text.contains("json()") && text.contains("syscall::read:entry"), "{text}");
 }
+
+/// Both stacks as records and keys: the process's begins with its id, and has its own addresses.
+#[test]
+fn stacks() {
+    if without_bpf() {
+        return;
+    }
+    let rig =
+        Rig::new(&compile("BEGIN { ustack(6); stack(4); @[ustack(6), stack(4)] = count(); }"));
+    rig.fire([0; 10]);
+    let [kernel, _] = rig.traces();
+    let [(_, record)] = kernel.records.as_slice() else { panic!("{:?}", kernel.records) };
+    let word = |at: usize| u64::from_le_bytes(record[at * 8..at * 8 + 8].try_into().unwrap());
+    assert_eq!(word(0), u64::from(std::process::id()));
+    assert!((1..0x0000_8000_0000_0000).contains(&word(1)), "{:#x}", word(1));
+    assert_eq!(kernel.aggregations.len(), 1);
+    assert_eq!(kernel.aggregations[0].2, [1]);
+}
