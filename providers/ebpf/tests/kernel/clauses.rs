@@ -64,7 +64,7 @@ fn aggregations() {
 /// Thread-locals and associative arrays: made, changed, deleted, with keys of strings.
 #[test]
 fn dynamic_variables() {
-    let script = "BEGIN { self->a = arg0; b[arg0, execname] = arg1; c[\"key\", arg2] += 1; }
+    let script = "BEGIN { self->a = arg0; b[arg0, execname] = arg1; c[\"key\", arg2] = arg1 + 1; c[\"key\", arg2] += 1; }
         BEGIN /self->a/ { trace(self->a); trace(b[arg0, execname]); trace(c[\"key\", arg2]); }
         BEGIN /arg0 == 1/ { self->a = 0; b[1, execname] = 0; self->s = probefunc; d[arg1] = execname; }
         BEGIN { trace(self->a); trace(b[1, execname]); printf(\"%s %s\", self->s, d[2]); self->s = 0; }
@@ -128,7 +128,7 @@ fn tokens() {
 fn process_memory() {
     let script = "BEGIN { trace(copyinstr(arg0)); trace(copyinstr(arg0, 5)); printf(\"%s|%s\", copyinstr(arg0), copyinstr(arg0)); }
         BEGIN { this->p = (uint32_t *)copyin(arg0, 8); trace(this->p[0]); trace(this->p[1]); }
-        BEGIN { this->q = alloca(16); copyinto(arg0, 4, this->q); bcopy(this->q, this->q + 2, 6); trace(*(uint64_t *)this->q); }
+        BEGIN { this->q = (char *)alloca(16); copyinto(arg0, 4, this->q); bcopy(this->q, this->q + 2, 6); trace(*(uint64_t *)this->q); }
         ERROR { printf(\"%d %d %x\", arg2, arg4, arg5); }";
     let at = text(c"/etc/hostname");
     both(script, &[[at, 0, 0], [8, 0, 0], [at + 4, 0, 0]]);
