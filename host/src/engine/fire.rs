@@ -286,7 +286,7 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
             Step::Memref { difo, at, size } => {
                 let addr = self.eval(*difo)?;
                 let place = self.out.record.get_mut(us(*at)..us(*at + *size)).unwrap_or_default();
-                memref(&mut self.env, addr, place).map_err(unlocated)?;
+                memref(self.env, addr, place).map_err(unlocated)?;
             }
             Step::UserStack { at, frames, size } => {
                 let place = self.out.record.get_mut(us(*at)..us(*at + *size)).unwrap_or_default();
