@@ -339,13 +339,15 @@ pub trait Env {
     /// [`FaultKind::IllOp`] if the machine has no such variable, or what reading it ran into.
     fn builtin(&mut self, var: u16, index: u64) -> Result<u64, Fault>;
 
-    /// The value of a scalar variable, or the address of a by-reference one (0 if unset).
+    /// The value of a scalar variable, or the address of a by-reference one. A global or
+    /// clause-local of that kind has its memory, of zeros, from the start; its address is 0 only
+    /// after 0 was stored. A thread-local's is 0 until something is stored.
     ///
     /// # Errors
     /// What the storage ran into.
     fn var_get(&mut self, scope: Scope, id: u16) -> Result<u64, Fault>;
 
-    /// Stores a scalar, or copies a by-reference value from `value` (0 sets it to zero).
+    /// Stores a scalar, or copies a by-reference value from `value` (0 makes it NULL).
     ///
     /// # Errors
     /// What copying ran into.

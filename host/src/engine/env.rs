@@ -337,7 +337,7 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
         value: u64,
     ) -> Result<(), Fault> {
         if value == 0 {
-            self.put(scope, offset, &[0; 8]);
+            self.put(scope, offset, &1_u64.to_le_bytes());
             return Ok(());
         }
         let mut bytes = core::mem::take(&mut self.state.value);
@@ -345,7 +345,7 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
         if let Ok(Some(len)) = read {
             let end = if is_string { (len + 1).min(size) } else { len };
             self.put(scope, offset + 8, bytes.get(..end).unwrap_or_default());
-            self.put(scope, offset, &1_u64.to_le_bytes());
+            self.put(scope, offset, &[0; 8]);
         }
         self.state.value = bytes;
         read.map(|_| ())
@@ -567,14 +567,14 @@ impl<C: FireContext, K: Clock> Env for FireEnv<'_, C, K> {
                 self.dynamic_get(kind, &key, hash(&key))
             }
             (Scope::Global, Place::Bytes { offset, .. }) => {
-                let set = self.global(offset).is_some_and(|flag| flag.load(Relaxed) != 0);
-                if set { arena_addr(u64_of(offset + 8)) } else { 0 }
+                let null = self.global(offset).is_none_or(|flag| flag.load(Relaxed) != 0);
+                if null { 0 } else { arena_addr(u64_of(offset + 8)) }
             }
             (Scope::Local, Place::Bytes { offset, .. }) => {
                 if self.local_word(offset) == 0 {
-                    0
-                } else {
                     fire_addr(part::LOCALS, offset + 8)
+                } else {
+                    0
                 }
             }
             _ => return Err(illegal(id)),

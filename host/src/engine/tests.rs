@@ -710,16 +710,20 @@ fn unfitting_programs_are_refused() {
     assert!(matches!(s.engine.load(SessionId(99), b""), Err(EngineError::NoSession)));
 }
 
-/// A variable that never was set by reference reads as null; `DifType::STRING` agrees on sizes.
+/// A string variable has its memory from the start: it reads as the empty string until NULL is
+/// stored, and its address is that of real memory; `DifType::STRING` agrees on sizes.
 #[test]
-fn unset_strings_are_null() {
+fn unset_strings_are_empty_and_null_is_null() {
     let mut b = Builder::new();
-    let actions = vec![b.action(act::DIFEXPR, &int(&format!("{S}\nldgs s, %r1\nret %r1")))];
-    b.ecb("", actions);
+    let text = b.action(act::DIFEXPR, &string(&format!("{S}\nldgs s, %r1\nret %r1")));
+    let null = b.action(act::DIFEXPR, &void(&format!("{S}\nstgs %r0, s\nret %r0")));
+    let addr = b.action(act::DIFEXPR, &int(&format!("{S}\nldgs s, %r1\nret %r1")));
+    b.ecb("", vec![text, null, addr]);
     let mut s = plain(b);
     s.fire(0, &Machine::new());
     let record = s.records().remove(0);
-    assert_eq!(s.number(&record, 0), 0);
+    assert_eq!(s.datum(&record, 0), b"");
+    assert_eq!(s.number(&record, 1), 0);
     assert_eq!(s.program.difos[0].vars[0].ty, DifType::STRING);
 }
 

@@ -36,11 +36,12 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// What a variable holds before anything is stored.
-    fn unset(kind: Kind) -> Self {
+    /// What a variable or element holds before anything is stored: those that are made when they
+    /// are first written are NULL until then, all others have their memory, of zeros, from the start.
+    fn unset(kind: Kind, is_dynamic: bool) -> Self {
         match kind {
             Kind::Number => Self::Number(0),
-            Kind::Text => Self::Text(None),
+            Kind::Text => Self::Text((!is_dynamic).then(Vec::new)),
         }
     }
 
@@ -238,7 +239,10 @@ impl Model {
             Step::If { .. } => Ok(None),
             Step::Load { var, rd } => {
                 let found = self.vars.get(&Self::place(*var, firing)).cloned();
-                Ok(Some((*rd, found.unwrap_or_else(|| Value::unset(var.kind)))))
+                Ok(Some((
+                    *rd,
+                    found.unwrap_or_else(|| Value::unset(var.kind, var.home == Home::Thread)),
+                )))
             }
             Step::Store { var, rs } => {
                 self.vars.insert(Self::place(*var, firing), value(rs).kept());
@@ -255,7 +259,7 @@ impl Model {
                 let key = key(keys, regs)?;
                 let place = (array.home, array.number, Self::owner(array.home, firing));
                 let found = self.elements.get(&(place, key)).cloned();
-                Ok(Some((*rd, found.unwrap_or_else(|| Value::unset(array.kind)))))
+                Ok(Some((*rd, found.unwrap_or_else(|| Value::unset(array.kind, true)))))
             }
             Step::SetElement { array, keys, rs } => {
                 let key = key(keys, regs)?;

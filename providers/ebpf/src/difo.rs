@@ -440,7 +440,7 @@ impl Body<'_> {
                 self.f.load(Double, R0, R1, 0);
             }
             (Op::Ldgs | Op::Ldls, _) => {
-                let unset = self.f.label();
+                let (null, done) = (self.f.label(), self.f.label());
                 let address = if op == Op::Ldgs {
                     self.f.map(R1, Map::Arena, offset);
                     arena_address(offset + 8)
@@ -449,9 +449,12 @@ impl Body<'_> {
                     fire_address(part::LOCALS, offset + 8)
                 };
                 self.f.load(Double, R0, R1, 0);
-                self.f.branch(If::Eq, R0, 0, unset);
+                self.f.branch(If::Ne, R0, 0, null);
                 self.f.mov(R0, address.cast_signed());
-                self.f.bind(unset);
+                self.f.jump(done);
+                self.f.bind(null);
+                self.f.mov(R0, 0);
+                self.f.bind(done);
             }
             _ => self.dynamic_load(op, id, pc)?,
         }
@@ -630,7 +633,7 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// Copies a by-reference value to a global or clause-local variable; 0 unsets it.
+    /// Copies a by-reference value to a global or clause-local variable; 0 makes it NULL.
     fn set_bytes(
         &mut self,
         place: &host::arena::layout::VarPlace,
@@ -638,9 +641,9 @@ impl Body<'_> {
         pc: usize,
     ) -> Result<(), Refused> {
         let global = place.spec.scope == Scope::Global;
-        let (unset, done) = (self.f.label(), self.f.label());
+        let (null, done) = (self.f.label(), self.f.label());
         self.get(R2, word.rd());
-        self.f.branch(If::Eq, R2, 0, unset);
+        self.f.branch(If::Eq, R2, 0, null);
         self.fetch(R2, place.spec.kind, place.spec.size, pc)?;
         // R0 bytes of the value buffer.
         self.f.mov(R6, R0);
@@ -650,11 +653,11 @@ impl Body<'_> {
         private(&mut self.f, R3, self.m.world.private.value.at);
         self.f.helper(Helper::ProbeReadKernel);
         self.variable(R1, global, place.offset);
-        self.f.store(Double, R1, 0, 1);
-        self.f.jump(done);
-        self.f.bind(unset);
-        self.variable(R1, global, place.offset);
         self.f.store(Double, R1, 0, 0);
+        self.f.jump(done);
+        self.f.bind(null);
+        self.variable(R1, global, place.offset);
+        self.f.store(Double, R1, 0, 1);
         self.f.bind(done);
         Ok(())
     }
