@@ -118,7 +118,10 @@ fn frame(found: &Symbolized<'_>) -> Option<UserFrame> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, Stdio};
+    use std::{
+        io::{Read as _, Write as _},
+        process::{Command, Stdio},
+    };
 
     use super::*;
 
@@ -150,9 +153,11 @@ mod tests {
     fn a_process_that_has_gone_keeps_its_names() {
         let mut users = UserSymbols::default();
         let mut child =
-            Command::new("/bin/cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            Command::new("/bin/cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let pid = child.id();
-        // It runs /bin/cat only once execve has happened: spawn() waits for that.
+        // spawn() returns while execve is still mapping: cat runs when it has answered.
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
         let line = maps.lines().find(|line| line.contains("r-xp") && line.contains("ld-"));
         let start = line.and_then(|line| line.split_once('-')).map(|(start, _)| start).unwrap();
