@@ -11,7 +11,7 @@ use crate::vm::image::Image;
 use crate::{deps, freebsd, fuzz, paths, programs};
 
 /// How long each fuzz target runs here; `cargo xtask fuzz` runs them longer.
-const FUZZ_SECONDS: u32 = 10;
+const FUZZ_SECONDS: u32 = 5;
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
