@@ -430,21 +430,29 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
     #[inline(always)]
     fn aggregate(&mut self, agg: &AggStep) -> Result<(), DifFault> {
         let Some(fast) = &agg.fast else { return self.aggregate_slowly(agg) };
-        let weight = self.env.fed(&fast.weight).inspect_err(|_| self.before = 1)?;
-        let value = self.env.fed(&fast.value)?;
         if fast.key.is_empty() {
             const HASH: u64 = hash_end(hash_step(0, 0));
-            self.feed_fast(fast, &[0], HASH, (value, weight));
+            let fed = self.fed(fast)?;
+            self.feed_fast(fast, &[0], HASH, fed);
             return Ok(());
         }
+        // Before what is fed: computing that may store to a variable of the key.
         let mut key = NumberKey::<{ 1 + MAX_NUMBERS }>::new();
         key.add(join(u32_of(fast.key.len()), 0));
         for (leaf, size) in &fast.key {
             key.add(cut(self.env.leaf(leaf), *size));
         }
+        let fed = self.fed(fast)?;
         let (key, hash) = key.finish();
-        self.feed_fast(fast, key, hash, (value, weight));
+        self.feed_fast(fast, key, hash, fed);
         Ok(())
+    }
+
+    /// The value that is fed and how often.
+    #[inline(always)]
+    fn fed(&mut self, fast: &FastAgg) -> Result<(u64, u64), DifFault> {
+        let weight = self.env.fed(&fast.weight).inspect_err(|_| self.before = 1)?;
+        Ok((self.env.fed(&fast.value)?, weight))
     }
 
     #[inline(always)]

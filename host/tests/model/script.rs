@@ -4,11 +4,25 @@
 /// Numbers that decide everything; past the end come zeros.
 pub(crate) struct Tape<'a> {
     rest: &'a [u64],
+    /// Variables and arrays of texts that the script has loaded so far, a bit each. A register that
+    /// such a load fills refers to the variable, as in C, and shows what is stored there later; the
+    /// model's registers do not. So nothing is stored there later in the same firing.
+    loaded: u32,
 }
 
 impl<'a> Tape<'a> {
     pub(crate) fn new(rest: &'a [u64]) -> Self {
-        Self { rest }
+        Self { rest, loaded: 0 }
+    }
+
+    fn loads(&mut self, number: u8, kind: Kind) {
+        if kind == Kind::Text {
+            self.loaded |= 1 << number;
+        }
+    }
+
+    fn may_store(&self, number: u8) -> bool {
+        self.loaded & 1 << number == 0
     }
 
     fn next(&mut self) -> u64 {
@@ -477,7 +491,7 @@ impl Maker<'_, '_> {
             8 => self.load(),
             9 => {
                 let var = self.tape.pick(&VARS);
-                if self.has_target(var.kind) {
+                if self.has_target(var.kind) && self.tape.may_store(var.number) {
                     let rs = self.operand(var.kind);
                     self.steps.push(Step::Store { var, rs });
                 }
@@ -548,6 +562,7 @@ impl Maker<'_, '_> {
         let var = self.tape.pick(&VARS);
         if self.has_target(var.kind) {
             let rd = self.target(var.kind);
+            self.tape.loads(var.number, var.kind);
             self.steps.push(Step::Load { var, rd });
         }
     }
@@ -564,8 +579,11 @@ impl Maker<'_, '_> {
             return;
         }
         if self.tape.below(2) == 0 {
-            self.steps.push(Step::SetElement { array, keys, rs });
+            if self.tape.may_store(array.number) {
+                self.steps.push(Step::SetElement { array, keys, rs });
+            }
         } else {
+            self.tape.loads(array.number, array.kind);
             let rd = self.target(array.kind);
             self.steps.push(Step::Element { array, keys, rd });
         }
