@@ -69,6 +69,13 @@ pub trait FireContext {
         let _ = bytes;
         Err(Fault::at(FaultKind::BadAddr, addr))
     }
+    /// More about why `addr`, which a read or write just refused, cannot be reached: a word that
+    /// goes into the fault's record as it is, 0 if there is nothing to say. Guests give
+    /// `npt::Failure::pack`.
+    fn why(&self, addr: u64) -> u64 {
+        let _ = addr;
+        0
+    }
     /// Writes `function+0xoffset` (or the bare address in hexadecimal) of a kernel address into
     /// `out` and returns how many bytes that took; for `immstack()`.
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize;

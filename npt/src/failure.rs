@@ -68,6 +68,25 @@ pub enum Reason {
     Unsettled,
 }
 
+impl Reason {
+    /// Every reason, in the order of their numbers in [`Failure::pack`]'s word.
+    const ALL: [Self; 13] = [
+        Self::NonCanonical,
+        Self::NotPresent,
+        Self::Reserved,
+        Self::Misconfigured,
+        Self::Permission(Access::Read),
+        Self::Permission(Access::Write),
+        Self::Permission(Access::Execute),
+        Self::Supervisor,
+        Self::TooWide,
+        Self::OutsideMemory,
+        Self::Wraps,
+        Self::TooLong,
+        Self::Unsettled,
+    ];
+}
+
 /// A failed access, with all a user needs to see where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub struct Failure {
@@ -88,7 +107,58 @@ impl Failure {
     pub(crate) const fn guest(gva: Gva, level: u8, reason: Reason) -> Self {
         Self { gva, dimension: Dimension::Guest, level, reason }
     }
+
+    /// Where and why in one word, for a record; the address itself goes beside it.
+    ///
+    /// | bits | what |
+    /// | --- | --- |
+    /// | 0..4 | the reason's number, from 1 |
+    /// | 4..7 | the level |
+    /// | 7..10 | second dimension: for which level of the guest's table, 0 for the page itself |
+    /// | 10 | the second dimension failed |
+    /// | 12..64 | its guest physical address, to 52 bits |
+    #[must_use]
+    pub fn pack(&self) -> u64 {
+        let reason = Reason::ALL.iter().zip(1_u64..).find(|(one, _)| **one == self.reason);
+        let word = reason.map_or(0, |(_, number)| number) | u64::from(self.level & 7) << 4;
+        match self.dimension {
+            Dimension::Guest => word,
+            Dimension::Nested { gpa, during } => {
+                let table = match during {
+                    During::Page => 0,
+                    During::Table { level } => u64::from(level & 7),
+                };
+                word | table << 7 | 1 << 10 | gpa.0 << 12
+            }
+        }
+    }
+
+    /// What [`Failure::pack`] made of a failure at `gva`; `None` for a word that says nothing. Any
+    /// word is taken: a record is foreign bytes.
+    #[must_use]
+    pub fn unpack(gva: Gva, word: u64) -> Option<Self> {
+        let bits = |at: u32| u8::try_from(word >> at & 7).unwrap_or(0);
+        let number = usize::try_from(word & 15).ok()?.checked_sub(1)?;
+        let during = match bits(7) {
+            0 => During::Page,
+            level => During::Table { level },
+        };
+        let dimension = match word >> 10 & 1 {
+            0 => Dimension::Guest,
+            _ => Dimension::Nested { gpa: Gpa(word >> 12), during },
+        };
+        Some(Self { gva, dimension, level: bits(4), reason: *Reason::ALL.get(number)? })
+    }
+
+    /// Where and why, without the address.
+    #[must_use]
+    pub fn cause(&self) -> impl fmt::Display {
+        Cause(*self)
+    }
 }
+
+/// [`Failure::cause`].
+struct Cause(Failure);
 
 /// A failure of the second dimension, before it is known for what the guest was walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,8 +208,13 @@ impl fmt::Display for Reason {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { gva, dimension, level, reason } = *self;
-        write!(f, "{gva}: ")?;
+        write!(f, "{}: {}", self.gva, Cause(*self))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { gva: _, dimension, level, reason } = self.0;
         match dimension {
             Dimension::Guest => f.write_str("guest page table")?,
             Dimension::Nested { gpa, during } => {
@@ -154,5 +229,46 @@ impl fmt::Display for Failure {
             write!(f, " level {level}")?;
         }
         write!(f, ": {reason}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn failures() -> impl Strategy<Value = Failure> {
+        let during =
+            prop_oneof![Just(During::Page), (1_u8..=5).prop_map(|level| During::Table { level }),];
+        let nested = (0..1_u64 << 52, during)
+            .prop_map(|(gpa, during)| Dimension::Nested { gpa: Gpa(gpa), during });
+        let dimension = prop_oneof![Just(Dimension::Guest), nested];
+        let reason = proptest::sample::select(&Reason::ALL[..]);
+        (any::<u64>(), dimension, 0_u8..=5, reason).prop_map(|(gva, dimension, level, reason)| {
+            Failure { gva: Gva(gva), dimension, level, reason }
+        })
+    }
+
+    proptest! {
+        /// A failure comes out of a record as it went in.
+        #[test]
+        fn packing_loses_nothing(failure in failures()) {
+            prop_assert_eq!(Failure::unpack(failure.gva, failure.pack()), Some(failure));
+        }
+
+        /// Whatever lies in a record, reading it says something or nothing.
+        #[test]
+        fn any_word_is_read(gva: u64, word: u64) {
+            if let Some(failure) = Failure::unpack(Gva(gva), word) {
+                prop_assert!(!failure.cause().to_string().is_empty());
+            }
+        }
+    }
+
+    /// Nothing said is no failure.
+    #[test]
+    fn nothing_is_no_failure() {
+        assert_eq!(Failure::unpack(Gva(1), 0), None);
     }
 }

@@ -88,6 +88,8 @@ pub enum LinkEvent {
     Down(String),
     /// The probe table is another one.
     ProbesChanged,
+    /// How many fires the guest had to leave out since its module was loaded.
+    Losses(u64),
     /// The monitor is gone: the link is of no more use.
     Closed,
 }
@@ -183,6 +185,11 @@ pub trait MachineLink {
 
     /// The next event, if there is one. Does not wait.
     fn event(&mut self) -> Option<LinkEvent>;
+
+    /// Asks for [`LinkEvent::Losses`], and says whether it will come.
+    fn ask_losses(&mut self) -> bool {
+        false
+    }
 
     /// Becomes readable when there may be an event.
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {

@@ -94,6 +94,10 @@ impl ShimLink {
             }
             match self.connection.receive()? {
                 (Reply::Refused { reason }, _) => return Err(LinkError::Refused(reason)),
+                // The late answer to `ask_losses`.
+                (Reply::Stats(stats), _) if *request != Request::Stats => {
+                    self.events.push_back(LinkEvent::Losses(stats.guest_drops));
+                }
                 (reply, fd) => match unasked(reply) {
                     Ok(event) => self.events.push_back(event),
                     Err(reply) => return Ok((*reply, fd)),
@@ -235,6 +239,9 @@ impl MachineLink for ShimLink {
                 Err(_) => self.closed = true,
             }
             match self.connection.receive() {
+                Ok((Reply::Stats(stats), _)) => {
+                    self.events.push_back(LinkEvent::Losses(stats.guest_drops));
+                }
                 Ok((reply, _)) => self.events.extend(unasked(reply).ok()),
                 Err(_) => self.closed = true,
             }
@@ -247,6 +254,10 @@ impl MachineLink for ShimLink {
             self.info = (**info).clone();
         }
         event
+    }
+
+    fn ask_losses(&mut self) -> bool {
+        self.connection.send(&Request::Stats, None).is_ok()
     }
 
     fn wait_fd(&self) -> Option<BorrowedFd<'_>> {

@@ -56,30 +56,34 @@ pub struct ErrorRecord {
     pub kind: u32,
     /// The offending address or value.
     pub value: u64,
+    /// What the machine said of it ([`FireContext::why`]), or 0.
+    pub why: u64,
 }
 
 impl ErrorRecord {
     /// Bytes of the record, header included.
-    pub const SIZE: usize = 40;
+    pub const SIZE: usize = 48;
 
     /// Reads one back; `bytes` is a whole record.
     #[must_use]
     pub fn from_record(bytes: &[u8]) -> Option<Self> {
         let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-        let value = u64::from_le_bytes(bytes.get(32..40)?.try_into().ok()?);
+        let double = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
         Some(Self {
             epid: Epid(word(16)?),
             action: word(20)?,
             offset: word(24)?,
             kind: word(28)?,
-            value,
+            value: double(32)?,
+            why: double(40)?,
         })
     }
 
     /// The record's head and body.
-    fn to_words(self, timestamp: u64) -> ([u64; 2], [u64; 3]) {
-        let body = [join(self.action, self.epid.0), join(self.kind, self.offset), self.value];
-        ([tag(ERROR_EPID, 40), timestamp], body)
+    fn to_words(self, timestamp: u64) -> ([u64; 2], [u64; 4]) {
+        let place = join(self.action, self.epid.0);
+        let body = [place, join(self.kind, self.offset), self.value, self.why];
+        ([tag(ERROR_EPID, 48), timestamp], body)
     }
 }
 
@@ -244,7 +248,11 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
     #[cold]
     fn error(&self, action: u32, fault: DifFault) -> ErrorRecord {
         let (kind, value) = (fault.fault.kind as u32, fault.fault.value);
-        ErrorRecord { epid: self.env.epid, action, offset: fault.offset, kind, value }
+        let why = match fault.fault.kind {
+            FaultKind::BadAddr => self.env.ctx.why(value),
+            _ => 0,
+        };
+        ErrorRecord { epid: self.env.epid, action, offset: fault.offset, kind, value, why }
     }
 
     #[inline(always)]
@@ -660,4 +668,4 @@ fn push(view: &SlotView<'_>, ring: &mut RingWriter, head: [u64; 2], body: &[u8])
     }
 }
 
-const _: () = assert!(RECORD_HEADER == 16 && u64_of(ErrorRecord::SIZE) == 40);
+const _: () = assert!(RECORD_HEADER == 16 && u64_of(ErrorRecord::SIZE) == 48);

@@ -116,6 +116,9 @@ impl FireContext for Machine {
         buf.copy_from_slice(self.memory.get(start..end).ok_or(fault)?);
         Ok(())
     }
+    fn why(&self, addr: u64) -> u64 {
+        addr ^ 7
+    }
     fn read_user(&self, addr: u64, _buf: &mut [u8]) -> Result<(), Fault> {
         Err(Fault::at(FaultKind::BadAddr, addr))
     }
@@ -401,7 +404,8 @@ fn faults_fire_error_once() {
     let epids: Vec<Epid> = records.iter().map(|r| r.epid).collect();
     assert_eq!(epids, [ERROR_EPID, Epid(3), Epid(2)]);
     let error = ErrorRecord::from_record(&records[0].bytes).unwrap();
-    let want = ErrorRecord { epid: Epid(1), action: 1, offset: 4, kind: 1, value: 0x10 };
+    let want =
+        ErrorRecord { epid: Epid(1), action: 1, offset: 4, kind: 1, value: 0x10, why: 0x10 ^ 7 };
     assert_eq!(error, want);
     let args: Vec<u64> = (0..5).map(|at| s.number(&records[1], at)).collect();
     assert_eq!(args, [1, 1, 4, 1, 0x10]);

@@ -29,6 +29,7 @@ impl Trace {
             .env("HYPERTRACE_DIR", dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()?;
         let output = BufReader::new(child.stdout.take().context("no standard output")?);
         Ok(Self { child, output })
@@ -49,12 +50,23 @@ impl Trace {
     ///
     /// # Errors
     /// If it fails.
-    pub fn finish(mut self) -> Result<String> {
-        let mut text = String::new();
+    pub fn finish(self) -> Result<String> {
+        Ok(self.finish_with_messages()?.0)
+    }
+
+    /// As [`Trace::finish`], with what it said on standard error beside it: a few lines, which it
+    /// need not wait to be rid of.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn finish_with_messages(mut self) -> Result<(String, String)> {
+        let (mut text, mut messages) = (String::new(), String::new());
         self.output.read_to_string(&mut text)?;
+        let mut said = self.child.stderr.take().context("no standard error")?;
+        said.read_to_string(&mut messages)?;
         let status = self.child.wait()?;
-        ensure!(status.success(), "dtrace ended with {status}:\n{text}");
-        Ok(text)
+        ensure!(status.success(), "dtrace ended with {status}:\n{text}{messages}");
+        Ok((text, messages))
     }
 }
 

@@ -105,6 +105,46 @@ fn fires_reach_the_script() {
     }
 }
 
+/// Polls until the session has let go of every probe.
+fn let_go(guest: &mut FakeGuest) {
+    let mut polls = 0;
+    while !guest.enabled().is_empty() {
+        guest.poll(&[]).expect("the guest is known");
+        polls += 1;
+        assert!(polls < 5_000_000, "dtrace disables nothing");
+    }
+    guest.poll(&[]).expect("the guest is known");
+}
+
+/// Fires that the guest left out while it was traced are told, those before are not; and what is
+/// said of a bad address is dtrace(1)'s line with the place in the guest's page tables behind it.
+#[test]
+fn what_went_wrong_in_the_guest_is_told() {
+    let machine = Machine::boot(&Config::new("told")).expect("runs");
+    let mut guest = introduced(&machine);
+    guest.drops = 5;
+    guest.poll(&[]).expect("the guest is known");
+    let script = "sdt:fake:fn:probe1 { trace(*(int *)arg0); } sdt:fake:fn:probe2 { exit(0); }";
+    let trace = traced(&machine, &mut guest, 2, script);
+    let unmapped = 0xffff_c000_0000_0000_u64;
+    for bad in [unmapped, 1 << 63] {
+        assert_eq!(guest.fire(0, 2, &[bad], &[]), OK);
+    }
+    guest.drops = 8;
+    assert_eq!(guest.fire(0, 3, &[], &[]), OK);
+    let_go(&mut guest);
+    let (_, messages) = trace.finish_with_messages().expect("ends");
+    let faults: Vec<&str> =
+        messages.lines().filter_map(|line| line.split_once("): invalid ")).map(|l| l.1).collect();
+    let expected = [
+        format!("address (0x{unmapped:x}) in action #1 at DIF offset 4 (guest page table level 4: not present)"),
+        "address (0x8000000000000000) in action #1 at DIF offset 4 (guest page table: non-canonical address)".to_owned(),
+    ];
+    assert_eq!(faults, expected, "{messages}");
+    assert!(messages.contains("dtrace: 3 drops inside told\n"), "{messages}");
+    assert!(machine.finish().expect("ends").success());
+}
+
 /// Descriptors above 4 GiB are found; the hole, device memory and addresses beyond all RAM are not.
 #[test]
 fn descriptors_lie_in_ram_on_either_side_of_the_hole() {

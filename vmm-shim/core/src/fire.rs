@@ -43,6 +43,8 @@ pub(crate) struct GuestFire<'a> {
     /// Where the stack goes; taken when it does.
     room: Cell<Option<&'a mut Descriptor>>,
     stack: OnceCell<&'a [u8]>,
+    /// The last failure of memory access.
+    failure: Cell<Option<Failure>>,
 }
 
 impl<'a> GuestFire<'a> {
@@ -57,7 +59,8 @@ impl<'a> GuestFire<'a> {
     ) -> Self {
         let (inner, name, stack) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let room = Cell::new(Some(room));
-        Self { page, head, memory, machine, cache, nested, inner, name, room, stack }
+        let failure = Cell::new(None);
+        Self { page, head, memory, machine, cache, nested, inner, name, room, stack, failure }
     }
 
     /// The field at a place of FIRE's body, 64 bits of it.
@@ -120,6 +123,13 @@ impl<'a> GuestFire<'a> {
         Some(inner)
     }
 
+    /// What a script is told of an address that does not translate.
+    #[cold]
+    fn fault(&self, failure: Failure) -> Fault {
+        self.failure.set(Some(failure));
+        Fault::at(FaultKind::BadAddr, failure.gva.0)
+    }
+
     fn copy_name(&self) -> [u8; NAME] {
         const FIRST: Place = place(offset_of!(Fire, execname));
         let mut name = [0; NAME];
@@ -133,12 +143,6 @@ impl<'a> GuestFire<'a> {
 #[expect(clippy::cast_possible_truncation, reason = "cutting to the low half is the purpose")]
 const fn low(word: u64) -> u32 {
     word as u32
-}
-
-/// What a script is told of an address that does not translate.
-#[cold]
-pub(crate) fn fault(failure: Failure) -> Fault {
-    Fault::at(FaultKind::BadAddr, failure.gva.0)
 }
 
 impl FireContext for GuestFire<'_> {
@@ -184,10 +188,13 @@ impl FireContext for GuestFire<'_> {
         KernelStack::new(self.stack.get_or_init(|| self.copy_stack()))
     }
     fn read_kernel(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        self.space(self.cr3()).read(Gva(addr), buf).map_err(fault)
+        self.space(self.cr3()).read(Gva(addr), buf).map_err(|failure| self.fault(failure))
     }
     fn read_user(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        self.space(self.user_cr3()).as_user().read(Gva(addr), buf).map_err(fault)
+        self.space(self.user_cr3())
+            .as_user()
+            .read(Gva(addr), buf)
+            .map_err(|failure| self.fault(failure))
     }
     /// By frame pointers: what code compiled without them called does not show.
     fn user_stack(&self, frames: &mut [u64]) -> usize {
@@ -220,13 +227,20 @@ impl FireContext for GuestFire<'_> {
         if !self.machine.destructive {
             return Err(Fault::at(FaultKind::UPriv, addr));
         }
-        self.space(self.user_cr3()).as_user().write(Gva(addr), bytes).map_err(fault)
+        self.space(self.user_cr3())
+            .as_user()
+            .write(Gva(addr), bytes)
+            .map_err(|failure| self.fault(failure))
     }
     fn read_nested(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         let inner = self.inner.get_or_init(|| self.copy_inner()).as_ref();
         let vcpu = inner.ok_or(Fault::at(FaultKind::BadAddr, addr))?;
         let inner = InnerGuest::new(vcpu, self.nested);
-        inner.read(self.memory, self.machine.paging.mode(), Gva(addr), buf)
+        let done = inner.read(self.memory, self.machine.paging.mode(), Gva(addr), buf);
+        done.map_err(|failure| self.fault(failure))
+    }
+    fn why(&self, addr: u64) -> u64 {
+        self.failure.get().filter(|failure| failure.gva.0 == addr).map_or(0, |f| f.pack())
     }
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize {
         self.machine.symbols.symbolize(addr, out)

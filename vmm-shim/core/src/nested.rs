@@ -12,15 +12,13 @@
 //! L1's RAM, where L1 and L2 can write what they like: the walk is bounded, and what it finds is
 //! memory of the VM or none.
 
-use dif::env::{Fault, FaultKind};
 use hypercall::{Nested, NestedKind};
 use npt::{
-    AddressSpace, Cr3, Ept, Eptp, GuestPaging, Gva, NestedCache, NestedCr3, Npt, NptMode,
-    PagingMode, PhysWidth, SecondDimension,
+    AddressSpace, Cr3, Dimension, During, Ept, Eptp, Failure, Gpa, GuestPaging, Gva, NestedCache,
+    NestedCr3, Npt, NptMode, PagingMode, PhysWidth, Reason, SecondDimension,
 };
 use x86_64::registers::control::{Cr0Flags, Cr4Flags, EferFlags};
 
-use crate::fire::fault;
 use crate::memory::GuestRam;
 
 /// A vCPU of the traced guest's own guest.
@@ -43,16 +41,21 @@ impl<'a> InnerGuest<'a> {
     /// Firing path: no allocation, no lock, bounded by the length.
     ///
     /// # Errors
-    /// [`FaultKind::BadAddr`] with the first address that cannot be read, or with `gva` if the
-    /// tables' root is none.
+    /// The first address that cannot be read, or `gva` if the tables' root is none.
     pub(crate) fn read(
         &self,
         memory: &GuestRam,
         outer: PagingMode,
         gva: Gva,
         buf: &mut [u8],
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Failure> {
         let root = self.vcpu.root;
+        let rootless = Failure {
+            gva,
+            dimension: Dimension::Nested { gpa: Gpa(root), during: During::Page },
+            level: 0,
+            reason: Reason::Misconfigured,
+        };
         match NestedKind::from_raw(self.vcpu.kind) {
             Some(NestedKind::Npt) => {
                 // Nested tables have as many levels as those of the hypervisor's own kernel.
@@ -64,9 +67,9 @@ impl<'a> InnerGuest<'a> {
             }
             Some(NestedKind::Ept) => match Ept::decode(Eptp(root), PhysWidth::MAX) {
                 Ok(ept) => self.through(memory, ept, gva, buf),
-                Err(_) => Err(Fault::at(FaultKind::BadAddr, gva.0)),
+                Err(_) => Err(rootless),
             },
-            None => Err(Fault::at(FaultKind::BadAddr, gva.0)),
+            None => Err(rootless),
         }
     }
 
@@ -76,9 +79,9 @@ impl<'a> InnerGuest<'a> {
         nested: N,
         gva: Gva,
         buf: &mut [u8],
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Failure> {
         let space = AddressSpace::new(memory, self.paging(), nested).with_cache(self.cache);
-        space.read_settled(gva, buf).map_err(fault)
+        space.read_settled(gva, buf)
     }
 
     /// How the inner guest's CPU translates now.

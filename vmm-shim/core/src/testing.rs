@@ -74,6 +74,8 @@ fn failed(what: &str) -> impl Fn() -> FakeError {
 pub struct FakeGuest {
     /// What is tested.
     pub shim: Arc<Shim>,
+    /// How many fires it says it left out.
+    pub drops: u64,
     vcpus: Vec<Vcpu>,
     cookie: u64,
     sequence: u32,
@@ -132,6 +134,7 @@ impl FakeGuest {
         let vcpus = (0..vcpus).filter_map(|index| shim.vcpu(index)).collect();
         Ok(Self {
             shim,
+            drops: 0,
             vcpus,
             cookie: 0,
             sequence: 0,
@@ -355,7 +358,7 @@ impl FakeGuest {
         let failed = self.enabled.keys().filter(|id| failing.contains(id)).count();
         let failed = u32::try_from(failed).unwrap_or(0);
         let (status, answered) =
-            self.call(Call::Poll, &Poll { ack: self.acknowledge, failed, drops: 0 });
+            self.call(Call::Poll, &Poll { ack: self.acknowledge, failed, drops: self.drops });
         if status != 0 {
             return Err(status);
         }

@@ -1,6 +1,8 @@
 //! Faults and drops in dtrace(1)'s words.
 
+use dif::env::FaultKind;
 use host::{arena::header::DropKind, engine::ErrorRecord};
+use npt::{Failure, Gva};
 
 use super::enabled::EnabledProbe;
 
@@ -21,7 +23,8 @@ const FAULTS: [&str; 10] = [
 /// Faults whose address is said.
 const WITH_ADDRESS: [u32; 3] = [1, 2, 9];
 
-/// The line for a fault of `probe`, without `dtrace: `.
+/// The line for a fault of `probe`, without `dtrace: `. It is dtrace(1)'s, and where page tables
+/// say why an address of a guest cannot be reached, that follows.
 #[must_use]
 pub fn error_line(error: &ErrorRecord, probe: &EnabledProbe) -> String {
     let fault = usize::try_from(error.kind).ok().and_then(|fault| FAULTS.get(fault));
@@ -38,8 +41,14 @@ pub fn error_line(error: &ErrorRecord, probe: &EnabledProbe) -> String {
         u32::MAX => String::new(),
         offset => format!(" at DIF offset {offset}"),
     };
+    let cause = match Failure::unpack(Gva(error.value), error.why) {
+        Some(failure) if error.kind == FaultKind::BadAddr as u32 => {
+            format!(" ({})", failure.cause())
+        }
+        _ => String::new(),
+    };
     format!(
-        "error on enabled probe ID {} (ID {}: {}): {}{details} in {place}{offset}",
+        "error on enabled probe ID {} (ID {}: {}): {}{details} in {place}{offset}{cause}",
         error.epid.0,
         probe.number,
         probe.description(),

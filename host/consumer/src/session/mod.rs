@@ -12,6 +12,7 @@
 pub mod enabled;
 pub mod fault;
 mod flow;
+mod lost;
 pub mod printer;
 pub mod processes;
 mod programs;

@@ -22,10 +22,11 @@ use nix::{
 };
 
 use super::{
-    ENABLE_PATIENCE, Live, Session, SessionError,
+    ENABLE_PATIENCE, Session, SessionError,
     fault::{cpu_drop_line, drop_tag, error_line, session_drop_line},
     flow::FlowState,
     index_of,
+    lost::{self, Lost},
     printer::Record,
     processes::Processes,
     programs,
@@ -55,6 +56,15 @@ pub(super) struct MachineState {
     pending: Option<u32>,
     /// Its monitor is gone.
     gone: bool,
+    /// What it could not fire.
+    lost: Lost,
+}
+
+impl MachineState {
+    /// An answer is due.
+    const fn is_awaited(&self) -> bool {
+        !self.gone && (self.pending.is_some() || self.lost.awaited)
+    }
 }
 
 /// What ends a session from outside.
@@ -124,6 +134,7 @@ impl Session {
                 machine.link.open(&live.arena, machine.id, machine.slots)?;
                 machine.link.load(1, &dof)?;
                 state.open = true;
+                state.lost.awaited = machine.link.ask_losses();
             }
             state.pending = machine.link.enable(&enablings)?;
             Ok(())
@@ -175,7 +186,7 @@ impl Session {
             let pending = self
                 .live
                 .as_ref()
-                .is_some_and(|live| live.states.iter().any(|s| s.pending.is_some() && !s.gone));
+                .is_some_and(|live| live.states.iter().any(MachineState::is_awaited));
             let left = deadline.saturating_duration_since(Instant::now());
             if !pending || left.is_zero() {
                 return;
@@ -262,6 +273,7 @@ impl Session {
         }
         if is_due(&mut due.status, self.options.statusrate) {
             self.report_drops();
+            self.ask_losses();
         }
         if is_due(&mut due.watch, WATCH) {
             self.arrivals();
@@ -323,6 +335,18 @@ impl Session {
             }
         }
         self.wait_pending(DISABLE_PATIENCE);
+        self.ask_losses();
+        self.wait_pending(DISABLE_PATIENCE);
+    }
+
+    /// Asks machines how many fires they had to leave out.
+    fn ask_losses(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        for (machine, state) in self.machines.iter_mut().zip(&mut live.states) {
+            if state.open && !state.gone && !state.is_awaited() {
+                state.lost.awaited = machine.link.ask_losses();
+            }
+        }
     }
 
     fn step(&self, from: Activity, to: Activity) -> bool {
@@ -401,6 +425,7 @@ impl Session {
                 self.refresh(index);
             }
             LinkEvent::Up(_) => {}
+            LinkEvent::Losses(total) => state.lost.answer(total),
             LinkEvent::Down(reason) => {
                 state.pending = None;
                 self.printer.message(&format!("{name}: the guest is gone ({reason})"));
@@ -587,10 +612,10 @@ impl Session {
 
     /// Says what was lost since the last time.
     fn report_drops(&mut self) {
-        let Some(Live { reader, .. }) = &mut self.live else { return };
+        let Some(live) = &mut self.live else { return };
         let mut session: Vec<(DropKind, u64)> = Vec::new();
         let mut lines = Vec::new();
-        for (slot, kind, count) in reader.drops() {
+        for (slot, kind, count) in live.reader.drops() {
             match kind {
                 DropKind::Principal | DropKind::Aggregation => {
                     let owner = self.machines.iter().find(|machine| {
@@ -613,7 +638,12 @@ impl Session {
             let line = session_drop_line(kind, count)?;
             Some(drop_tag(kind, self.options.droptags) + &line)
         });
-        let more: Vec<String> = more.collect();
+        let states = self.machines.iter().zip(&mut live.states);
+        let inside = states.filter_map(|(machine, state)| {
+            let count = state.lost.news();
+            (count > 0).then(|| lost::line(count, machine.name(), self.options.droptags))
+        });
+        let more: Vec<String> = more.chain(inside).collect();
         lines.into_iter().chain(more).for_each(|line| self.printer.message(&line));
     }
 }

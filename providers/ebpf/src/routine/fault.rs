@@ -36,6 +36,8 @@ pub(super) fn fault(m: &mut Module) -> Result<Function, Refused> {
     }
     f.load(Double, R2, R9, field::FAULT_VALUE);
     f.store(Double, R1, 32, R2);
+    // The kernel says no more of an address than that.
+    f.store(Double, R1, 40, 0);
     ring::publish(&mut f);
     f.bind(none);
     let arguments =
