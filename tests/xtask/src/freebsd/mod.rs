@@ -5,7 +5,9 @@
 
 mod bindings;
 mod compiler;
+mod guest;
 mod kernel;
+mod module;
 mod zig;
 
 use std::path::{Path, PathBuf};
@@ -47,8 +49,10 @@ enum Verb {
     /// Links `dtrace`, `hypertrace` and the bhyve shim for FreeBSD 14 with zig.
     Build,
     /// Everything that tells whether the FreeBSD parts are right: bindings, the workspace's check
-    /// for the target, the kernel module's link, the harness.
+    /// for the target, the guest module and the kernel module, the harness.
     Check,
+    /// Builds the guest module for every release, against its headers.
+    Guest,
     /// Builds the firing path for FreeBSD's kernel and links it into one module.
     Kernel,
 }
@@ -66,6 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
             cargo(&["build", "--package", "cli", "--package", "hypertrace-bhyve"])?;
             cargo(&["test", "--package", "freebsd-harness"])
         }
+        Verb::Guest => guest::run(),
         Verb::Kernel => kernel::run(),
     }
 }
@@ -76,6 +81,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// With the first that fails.
 pub(crate) fn check() -> Result<()> {
     bindings::run(true)?;
+    guest::run()?;
     workspace()?;
     kernel::run()
 }

@@ -13,6 +13,8 @@ use crate::{deps, run};
 /// A release of FreeBSD, and the release of ziglang that carries its headers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Release {
+    /// Of FreeBSD, as its target is named.
+    pub(crate) name: &'static str,
     /// Of FreeBSD, as a module's name.
     pub(crate) module: &'static str,
     /// `__FreeBSD_version`, which Zig takes out of the headers.
@@ -21,10 +23,12 @@ pub(crate) struct Release {
 }
 
 /// FreeBSD 14.x.
-pub(crate) const V14: Release = Release { module: "v14", version: "1403000", ziglang: "0.15.2" };
+pub(crate) const V14: Release =
+    Release { name: "14.3", module: "v14", version: "1403000", ziglang: "0.15.2" };
 
 /// FreeBSD 15.0.
-pub(crate) const V15: Release = Release { module: "v15", version: "1500068", ziglang: "0.17.0" };
+pub(crate) const V15: Release =
+    Release { name: "15.0", module: "v15", version: "1500068", ziglang: "0.17.0" };
 
 impl Release {
     /// The directory that holds `x86_64-freebsd-none` and `generic-freebsd`.

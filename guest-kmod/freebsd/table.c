@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Probes by id, and the batches in which probes and symbols are announced.
+ *
+ * Ids go up without gaps and are never given out twice while the host knows us. Probes lie in
+ * chunks that are never moved, so the firing path needs no lock to find one.
+ */
+#include "hypertrace.h"
+#include "hypertrace_entry.h"
+
+#define	CHUNK	4096
+#define	CHUNKS	(HT_MAX_PROBES / CHUNK)
+
+static struct ht_probe *chunks[CHUNKS];
+uint32_t ht_probes;
+static uint32_t most_probes;
+
+/* A batch that is being filled. */
+struct batch {
+	uint8_t		*bytes;
+	uint32_t	len;
+	uint32_t	count;
+	bool		sent;	/* something of this table went out before */
+};
+
+static struct batch probes, symbols;
+static uint32_t batch_first;
+
+struct ht_probe *
+ht_probe(uint32_t id)
+{
+	if (id == 0 || id > HT_READ(ht_probes))
+		return (NULL);
+	return (&chunks[(id - 1) / CHUNK][(id - 1) % CHUNK]);
+}
+
+static void
+finish(struct batch *batch, void *entry, uint8_t *end)
+{
+	batch->len += ht_entry_end(entry, end);
+	batch->count++;
+}
+
+static uint32_t
+flags_of(const struct batch *batch, bool last)
+{
+	return ((batch->sent ? 0 : HT_BATCH_FLAGS_FIRST) | (last ? HT_BATCH_FLAGS_LAST : 0));
+}
+
+/* The batch is out; what it held is free again. */
+static int
+sent(struct batch *batch, const char *what, uint32_t status)
+{
+	batch->sent = true;
+	batch->len = batch->count = 0;
+	if (status == HT_STATUS_OK)
+		return (0);
+	ht_say("the host refuses our %s: status %u", what, status);
+	return (EPROTO);
+}
+
+static int
+send_probes(bool last)
+{
+	struct ht_probes *body = ht_body();
+
+	memset(body, 0, sizeof(*body));
+	body->gva = (uintptr_t)probes.bytes;
+	body->len = probes.len;
+	body->count = probes.count;
+	body->first_id = batch_first;
+	body->flags = flags_of(&probes, last);
+	batch_first = ht_probes + 1;
+	return (sent(&probes, "probes", ht_call(HT_CALL_PROBES, sizeof(*body))));
+}
+
+int
+ht_probe_flush(bool last)
+{
+	return (probes.count != 0 || last ? send_probes(last) : 0);
+}
+
+/* The next free probe, NULL if the table is full. */
+static struct ht_probe *
+next_probe(void)
+{
+	uint32_t at = ht_probes;
+
+	if (at >= most_probes)
+		return (NULL);
+	if (chunks[at / CHUNK] == NULL)
+		chunks[at / CHUNK] = malloc(CHUNK * sizeof(struct ht_probe), M_HYPERTRACE,
+		    M_WAITOK | M_ZERO);
+	return (&chunks[at / CHUNK][at % CHUNK]);
+}
+
+/* Puts a probe into the table and the batch; 0 if there is no room. */
+uint32_t
+ht_probe_add(const struct ht_description *d)
+{
+	struct ht_probe_head *head;
+	struct ht_probe *probe;
+	uint8_t *end;
+
+	probe = next_probe();
+	if (probe == NULL)
+		return (0);
+	if (probes.len + HT_ENTRY_MOST > HT_BATCH_BYTES && send_probes(false) != 0)
+		return (0);
+	probe->kind = d->kind;
+	probe->index = d->index;
+	head = (void *)(probes.bytes + probes.len);
+	head->kind = d->kind;
+	head->nargs = d->nargs;
+	head->address_low = d->address;
+	head->address_high = d->address >> 32;
+	end = ht_entry_text((uint8_t *)(head + 1), d->provider, HT_MAX_NAME);
+	end = ht_entry_text(end, d->module, HT_MAX_NAME);
+	end = ht_entry_text(end, d->function, HT_MAX_FUNCTION);
+	end = ht_entry_text(end, d->name, HT_MAX_NAME);
+	end = ht_entry_text(end, d->args != NULL ? d->args : "", HT_MAX_TYPES);
+	finish(&probes, head, end);
+	HT_WRITE(ht_probes, ht_probes + 1);
+	return (ht_probes);
+}
+
+/* Tells the host that probes are no more; their ids stay used. */
+void
+ht_probe_remove(uint32_t first, uint32_t count)
+{
+	struct ht_probes_gone *body = ht_body();
+	uint32_t id;
+
+	for (id = first; id < first + count; id++) {
+		HT_WRITE(ht_probe(id)->enabled, 0);
+		ht_probe(id)->kind = HT_PROBE_KIND_OTHER;
+	}
+	body->first_id = first;
+	body->count = count;
+	ht_call(HT_CALL_PROBES_GONE, sizeof(*body));
+}
+
+static int
+send_symbols(bool last)
+{
+	struct ht_symbols *body = ht_body();
+
+	body->gva = (uintptr_t)symbols.bytes;
+	body->len = symbols.len;
+	body->count = symbols.count;
+	body->flags = flags_of(&symbols, last);
+	return (sent(&symbols, "symbols", ht_call(HT_CALL_SYMBOLS, sizeof(*body))));
+}
+
+int
+ht_symbol_flush(bool last)
+{
+	return (symbols.count != 0 || last ? send_symbols(last) : 0);
+}
+
+int
+ht_symbol_add(const char *name, const char *module, uintptr_t addr, size_t size, char kind)
+{
+	struct ht_symbol_head *head;
+	uint8_t *end;
+
+	if (symbols.len + HT_ENTRY_MOST > HT_BATCH_BYTES && send_symbols(false) != 0)
+		return (EPROTO);
+	head = (void *)(symbols.bytes + symbols.len);
+	head->kind = kind;
+	head->reserved = 0;
+	head->size = MIN(size, UINT32_MAX);
+	head->address_low = addr;
+	head->address_high = addr >> 32;
+	end = ht_entry_text((uint8_t *)(head + 1), name, HT_MAX_SYMBOL);
+	end = ht_entry_text(end, module, HT_MAX_NAME);
+	finish(&symbols, head, end);
+	return (0);
+}
+
+int
+ht_table_init(uint32_t max_probes)
+{
+	most_probes = MIN(max_probes, HT_MAX_PROBES);
+	batch_first = 1;
+	probes.bytes = malloc(HT_BATCH_BYTES, M_HYPERTRACE, M_WAITOK);
+	symbols.bytes = malloc(HT_BATCH_BYTES, M_HYPERTRACE, M_WAITOK);
+	return (0);
+}
+
+/* Forgets everything. Nothing may be instrumented, and no CPU inside a hook any more. */
+void
+ht_table_clear(void)
+{
+	uint32_t i;
+
+	HT_WRITE(ht_probes, 0);
+	for (i = 0; i < CHUNKS; i++) {
+		free(chunks[i], M_HYPERTRACE);
+		chunks[i] = NULL;
+	}
+	free(probes.bytes, M_HYPERTRACE);
+	free(symbols.bytes, M_HYPERTRACE);
+	memset(&probes, 0, sizeof(probes));
+	memset(&symbols, 0, sizeof(symbols));
+}

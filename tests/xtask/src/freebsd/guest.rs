@@ -1,0 +1,124 @@
+//! `cargo xtask freebsd guest`: the FreeBSD guest module, for each release that is supported.
+//!
+//! On FreeBSD its Makefile builds it; here it is the same sources against the release's headers.
+//! Every kernel symbol it needs stands in `guest-kmod/freebsd/IMPORTS`, which the build holds
+//! against the object: a misspelt name would be found by kldload alone.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::zig::{Release, V14, V15};
+use super::{ensure_clang, kept, module};
+use crate::{paths, run};
+
+/// How the guest's sources are compiled beyond what every module is. The hooks that DTrace uses are
+/// in the headers only with KDTRACE_HOOKS, which a module's build does not define by itself.
+const CFLAGS: &[&str] =
+    &["-DKDTRACE_HOOKS", "-Wextra", "-Wno-unused-parameter", "-Wno-sign-compare"];
+
+/// Builds the modules and looks at them.
+///
+/// # Errors
+/// If one cannot be built, or a kernel could not load it.
+pub(crate) fn run() -> Result<()> {
+    ensure_clang()?;
+    let here = paths::root().join("guest-kmod/freebsd");
+    let list = here.join("IMPORTS");
+    let text = fs::read_to_string(&list).with_context(|| format!("{}", list.display()))?;
+    let imports = Imports::parse(&text);
+    imports.compare_lookups(&here)?;
+    for release in [V14, V15] {
+        let built = build(release, &here)?;
+        module::look_at(&built, &imports.linked)?;
+        let open = module::undefined(&built)?;
+        let spare: Vec<_> =
+            imports.linked.iter().filter(|name| !open.iter().any(|open| open == *name)).collect();
+        ensure!(spare.is_empty(), "IMPORTS names what the module does not need: {spare:?}");
+    }
+    Ok(())
+}
+
+/// Compiles and links the module for one release.
+fn build(release: Release, here: &Path) -> Result<PathBuf> {
+    let place = kept().join("guest").join(release.module);
+    fs::create_dir_all(&place)?;
+    let mut flags: Vec<String> = CFLAGS.iter().map(|&flag| flag.to_owned()).collect();
+    flags.push(format!("-I{}", paths::root().join("guest-kmod/include").display()));
+    let mut objects = Vec::new();
+    for source in sources(here)? {
+        let name = source.file_stem().context("a source without a name")?;
+        let object = place.join(name).with_extension("o");
+        module::compile(release, &source, &object, &flags)?;
+        objects.push(object);
+    }
+    let built = place.join("hypertrace_guest.ko");
+    run::output(
+        Command::new("ld.lld-14")
+            .args(["-m", "elf_x86_64_fbsd", "-r", "--build-id=none"])
+            .args(objects)
+            .arg("-o")
+            .arg(&built),
+    )?;
+    Ok(built)
+}
+
+/// The C files of a folder, in order.
+fn sources(here: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(here)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "c") {
+            found.insert(path);
+        }
+    }
+    Ok(found)
+}
+
+/// What the module needs of the kernel: `name` is linked, `?name` looked up at load, and may be
+/// missing; `#` begins a comment.
+struct Imports<'a> {
+    linked: Vec<&'a str>,
+    looked_up: BTreeSet<&'a str>,
+}
+
+impl<'a> Imports<'a> {
+    fn parse(text: &'a str) -> Self {
+        let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+        Self {
+            linked: lines().filter(|line| !line.starts_with(['#', '?'])).collect(),
+            looked_up: lines().filter_map(|line| line.strip_prefix('?')).collect(),
+        }
+    }
+
+    /// Whether the names that kernel.c looks up are those of the list.
+    fn compare_lookups(&self, here: &Path) -> Result<()> {
+        let text = fs::read_to_string(here.join("kernel.c"))?;
+        let found: BTreeSet<&str> = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("FIND("))
+            .filter_map(|line| line.split(',').next())
+            .collect();
+        ensure!(
+            found == self.looked_up,
+            "IMPORTS and kernel.c differ in what is looked up: {:?}",
+            found.symmetric_difference(&self.looked_up).collect::<Vec<_>>()
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Imports;
+
+    #[test]
+    fn imports_are_told_apart() {
+        let imports = Imports::parse("# comment\n\nprintf\n ?sdt_probe_func\nwakeup\n");
+        assert_eq!(imports.linked, ["printf", "wakeup"]);
+        assert_eq!(imports.looked_up.into_iter().collect::<Vec<_>>(), ["sdt_probe_func"]);
+    }
+}
