@@ -9,7 +9,7 @@ use crate::failure::{Access, During, Failure, Reason};
 use crate::geometry::{Bits32, Format, Long4, Long5, Pae, Rules, bits, pse36_reserved, x86};
 use crate::memory::PhysMemory;
 use crate::nested::{NestedPage, Rights, SecondDimension, Wanted};
-use crate::walk::{Entries, Leaf, Stop, Trail, Unexplained, Verdict, walk};
+use crate::walk::{Entries, Leaf, Remembering, Stop, Trail, Unexplained, Verdict, walk};
 
 /// A guest's paging mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -239,7 +239,7 @@ impl<M: PhysMemory + ?Sized, N: SecondDimension> Walker<'_, M, N> {
         trail: &mut T,
     ) -> Result<Translation, Failure> {
         let asked = Asked { paging, gva, access, user };
-        match self.by_mode::<T, Unexplained>(asked, trail) {
+        match self.by_mode::<_, Unexplained>(asked, &mut Remembering::new(trail)) {
             Ok(found) => Ok(found),
             Err(Unexplained) => self.explain(asked, trail),
         }

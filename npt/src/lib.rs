@@ -42,4 +42,4 @@ pub use nested::{
 pub use parts::MAX_WRITE_PAGES;
 pub use space::{AddressSpace, CString};
 pub use tables::{Ept, EptpError, Npt, NptMode};
-pub use walk::Trail;
+pub use walk::{Shortcut, Trail};

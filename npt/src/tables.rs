@@ -10,7 +10,7 @@ use crate::geometry::{
 use crate::guest::entry_of;
 use crate::memory::PhysMemory;
 use crate::nested::{NestedPage, Rights, SecondDimension, Wanted};
-use crate::walk::{Entries, Leaf, Stop, Trail, Unexplained, Verdict, walk};
+use crate::walk::{Entries, Leaf, Shortcut, Stop, Trail, Unexplained, Verdict, walk};
 
 /// Intel's extended page tables.
 ///
@@ -365,6 +365,16 @@ impl<M: PhysMemory + ?Sized, T: Trail, V: NestedVerdict> Entries for NestedEntri
         };
         self.trail.saw(qword, value);
         Ok(entry_of(value, at, self.bytes))
+    }
+
+    #[inline(always)]
+    fn shortcut(&self, address: u64) -> Option<Shortcut> {
+        self.trail.shortcut(address)
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, shortcut: Shortcut) {
+        self.trail.keep(shortcut);
     }
 }
 

@@ -83,7 +83,64 @@ impl<E> Verdict for Stop<E> {
 pub trait Trail {
     /// `value` was found at `at`.
     fn saw(&mut self, at: Hpa, value: u64);
+
+    /// What this translation already knows of the nested tables above `address`.
+    #[inline(always)]
+    fn shortcut(&self, _address: u64) -> Option<Shortcut> {
+        None
+    }
+
+    /// The nested tables above an address were walked.
+    #[inline(always)]
+    fn keep(&mut self, _shortcut: Shortcut) {}
 }
+
+/// The table of level 2 for one GiB of addresses, and what the levels above it grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortcut {
+    gib: u64,
+    table: u64,
+    granted: u64,
+}
+
+/// Within one translation, remembers the nested tables' upper levels.
+///
+/// A two-dimensional walk asks the nested tables up to six times, nearly always within one GiB,
+/// whose upper entries are then the same words. They are read once, as a processor's
+/// paging-structure caches do; the memory ends with the translation.
+#[derive(Debug)]
+pub(crate) struct Remembering<'a, T> {
+    trail: &'a mut T,
+    shortcut: Option<Shortcut>,
+}
+
+impl<'a, T: Trail> Remembering<'a, T> {
+    /// Nothing is remembered yet.
+    #[inline(always)]
+    pub(crate) fn new(trail: &'a mut T) -> Self {
+        Self { trail, shortcut: None }
+    }
+}
+
+impl<T: Trail> Trail for Remembering<'_, T> {
+    #[inline(always)]
+    fn saw(&mut self, at: Hpa, value: u64) {
+        self.trail.saw(at, value);
+    }
+
+    #[inline(always)]
+    fn shortcut(&self, address: u64) -> Option<Shortcut> {
+        self.shortcut.filter(|known| known.gib == address >> GIB)
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, shortcut: Shortcut) {
+        self.shortcut = Some(shortcut);
+    }
+}
+
+/// A GiB's bits.
+const GIB: u32 = PageSize::Gib1.shift();
 
 /// Nobody keeps the trail.
 impl Trail for () {
@@ -136,6 +193,16 @@ pub(crate) trait Entries {
 
     /// Reads the entry at `at`, in a table of that level.
     fn entry(&mut self, at: u64, level: u8) -> Result<u64, Self::Error>;
+
+    /// As [`Trail::shortcut`].
+    #[inline(always)]
+    fn shortcut(&self, _address: u64) -> Option<Shortcut> {
+        None
+    }
+
+    /// As [`Trail::keep`].
+    #[inline(always)]
+    fn keep(&mut self, _shortcut: Shortcut) {}
 }
 
 /// Walks `address` from the table at `root` (aligned to its size).
@@ -150,14 +217,16 @@ pub(crate) fn walk<F: Format, R: Entries>(
     required: u64,
     mut entries: R,
 ) -> Result<Leaf, R::Error> {
-    let mut table = root;
-    let mut granted = u64::MAX;
+    let begin = entries.shortcut(address);
+    let (mut table, mut granted) = begin.map_or((root, u64::MAX), |at| (at.table, at.granted));
     // The rights of each level, by number, for the one who asks which of them forbids.
     let mut rights = [u64::MAX; MAX_LEVELS + 1];
     // Written out, so that a level's geometry is constants in the code and not loads.
     macro_rules! level {
         ($depth:literal) => {
-            if let Some(level) = const { level_at::<F>($depth) } {
+            if let Some(level) = const { level_at::<F>($depth) }
+                && (level.number <= 2 || begin.is_none())
+            {
                 let at = table | level.offset(address, F::ENTRY_BYTES);
                 let entry = entries.entry(at, level.number)?;
                 let next = step::<F>(level, entry, rules);
@@ -165,7 +234,12 @@ pub(crate) fn walk<F: Format, R: Entries>(
                 rights[level.number as usize] = right;
                 granted &= right;
                 match next {
-                    Ok(Step::Table(next)) => table = next,
+                    Ok(Step::Table(next)) => {
+                        table = next;
+                        if level.number == 3 {
+                            entries.keep(Shortcut { gib: address >> GIB, table, granted });
+                        }
+                    }
                     Ok(Step::Page(page)) => {
                         if required & !granted != 0 {
                             return Err(R::Error::denied(rights, required));

@@ -102,6 +102,10 @@ impl Tables {
             entry |= 6;
         }
         entry |= u64::from(large) << 7;
+        if !nested && random.one_in(16) {
+            // In another GiB: what a walk knows of the nested tables there is not true here.
+            entry |= (1 + random.below(3)) << 30;
+        }
         if large && random.one_in(4) {
             // PAT, or address bits that a large page must not have.
             entry |= 1 << (12 + random.below(18));

@@ -58,11 +58,11 @@ pub enum Case {
     HitOne,
     /// memflow's cache.
     MemflowHit,
-    /// A plain C walk of both dimensions, 4 KiB nested pages (24 reads).
+    /// A plain C walk of both dimensions, 4 KiB nested pages (24 words).
     PlainTwo,
-    /// npt's walk of both dimensions, 4 KiB nested pages (24 reads).
+    /// npt's walk of both dimensions, 4 KiB nested pages (24 words).
     WalkTwo,
-    /// npt's walk of both dimensions, 2 MiB nested pages (19 reads).
+    /// npt's walk of both dimensions, 2 MiB nested pages (19 words).
     WalkTwoLarge,
     /// npt's cache, two-dimensional, each lookup checked against both tables.
     CheckedTwo,
@@ -102,9 +102,9 @@ impl Case {
             Self::CheckedOne => "1-D cache checked, npt",
             Self::HitOne => "1-D cache hit, npt",
             Self::MemflowHit => "1-D cache hit, memflow",
-            Self::PlainTwo => "2-D walk 24 reads, C",
-            Self::WalkTwo => "2-D walk 24 reads, npt",
-            Self::WalkTwoLarge => "2-D walk 19 reads, npt",
+            Self::PlainTwo => "2-D walk 4 KiB, C",
+            Self::WalkTwo => "2-D walk 4 KiB, npt",
+            Self::WalkTwoLarge => "2-D walk 2 MiB, npt",
             Self::CheckedTwo => "2-D cache checked, npt",
             Self::HitTwo => "2-D cache hit, npt",
             Self::ReadOne => "1-D read u64 walked, npt",
