@@ -17,7 +17,7 @@ use core::sync::atomic::{
 use super::{
     aggfunc::AggFunc,
     header::SlotHeader,
-    key::hash,
+    key::{hash, hash_end, hash_step},
     layout::{Area, Layout},
     mem::Mem,
 };
@@ -146,6 +146,47 @@ impl<'a> AggTable<'a> {
         }
         let target = AggTarget { epid, ..*target };
         self.feed_new(&target, key, (hash, identity), bucket, (value, weight))
+    }
+
+    /// As [`AggTable::feed_as`] of the empty key, which its identity alone tells from others.
+    ///
+    /// # Errors
+    /// As [`AggTable::feed`].
+    ///
+    /// # Context
+    /// The firing path; bounded by the longest chain.
+    #[inline(always)]
+    pub(crate) fn feed_keyless(
+        &self,
+        (identity, epid): (u64, Epid),
+        target: &AggTarget,
+        (value, weight): (u64, u64),
+    ) -> Result<(), AggFull> {
+        const HASH: u64 = hash_end(hash_step(0, 0));
+        let hash = HASH ^ (u64::from(target.varid) << 4);
+        let mask = self.buckets.len().wrapping_sub(1);
+        let bucket = self.buckets.get(us64(hash) & mask).ok_or(AggFull)?;
+        let at = us(bucket.load(Relaxed)).wrapping_sub(1);
+        if let Some([_, _, id, _, _, values @ ..]) = self.words.get(at..)
+            && id.load(Relaxed) == identity
+        {
+            target.func.feed(values, value, weight);
+            return Ok(());
+        }
+        self.feed_chained((identity, epid), target, (value, weight))
+    }
+
+    /// Another entry has the bucket, or none.
+    #[cold]
+    #[inline(never)]
+    fn feed_chained(
+        &self,
+        who: (u64, Epid),
+        target: &AggTarget,
+        fed: (u64, u64),
+    ) -> Result<(), AggFull> {
+        let (key, hash) = empty_key();
+        self.feed_as(who, target, &key, hash, fed)
     }
 
     /// Feeds a key that is not there yet.

@@ -12,7 +12,8 @@
 //!
 //! The writer keeps its own `head` in private memory and only publishes it, so a corrupted arena
 //! cannot lead it outside the buffer. It reads `tail` and believes it only as far as it makes
-//! sense.
+//! sense, and only when what it knew to be free is used up: most records are written without a look
+//! at the reader's cache line.
 
 use alloc::{vec, vec::Vec};
 use core::sync::atomic::{
@@ -44,8 +45,10 @@ pub(crate) const fn untag(word: u64) -> (Epid, u32) {
 pub struct RingWriter {
     /// Bytes ever written.
     head: u64,
-    /// Their place in the buffer.
+    /// The word of the buffer that is written next; may be the one behind the last.
     at: usize,
+    /// How many words from there on are known to be free and in one piece.
+    room: usize,
     /// `bufpolicy=fill`: something did not fit.
     closed: bool,
 }
@@ -59,8 +62,8 @@ impl RingWriter {
     #[must_use]
     pub fn resume(slot: &SlotHeader, size: usize) -> Self {
         let head = slot.head.load(Relaxed) & !7;
-        let at = if size == 0 { 0 } else { us64(head % u64_of(size)) };
-        Self { head, at, closed: false }
+        let at = if size < 8 { 0 } else { us64(head % u64_of(size & !7) / 8) };
+        Self { head, at, room: 0, closed: false }
     }
 
     /// Writes a record and publishes it: the header's two words, then `body`, a multiple of 8
@@ -80,40 +83,89 @@ impl RingWriter {
         head: [u64; 2],
         body: &[u8],
     ) -> Result<(), Full> {
-        let size = buffer.len() * 8;
-        let bytes = 16 + body.len();
-        let mut end = self.at + bytes;
-        let mut needed = bytes;
-        if end > size {
-            needed = (size - self.at).saturating_add(bytes);
-            end = bytes;
-        }
-        let used = self.head.wrapping_sub(slot.tail.load(Acquire));
-        if u64_of(needed).saturating_add(used) > u64_of(size) || self.closed {
-            self.make_room(slot, buffer, policy, u64_of(needed))?;
-        }
-        if needed > bytes {
-            self.leave_gap(buffer);
-        }
-        if let Some([tag, time, rest @ ..]) = buffer.get(self.at / 8..end / 8) {
+        let words = 2 + body.len() / 8;
+        let place = self.reserve(slot, buffer, policy, words)?;
+        if let [tag, time, rest @ ..] = place {
             tag.store(head[0], Relaxed);
             time.store(head[1], Relaxed);
             for (to, from) in rest.iter().zip(body.as_chunks().0) {
                 to.store(u64::from_le_bytes(*from), Relaxed);
             }
         }
-        self.at = if end == size { 0 } else { end };
-        self.head = self.head.wrapping_add(u64_of(needed));
-        slot.head.store(self.head, Release);
+        self.publish(slot, words);
         Ok(())
     }
 
-    /// Fills what is left at the end with a record of epid 0.
-    #[cold]
-    fn leave_gap(&mut self, buffer: &[AtomicU64]) {
-        if let Some(word) = buffer.get(self.at / 8) {
-            word.store(tag(Epid(0), u32_of(buffer.len() * 8 - self.at)), Relaxed);
+    /// Where the next record of so many words goes. It exists when it is written and
+    /// [`RingWriter::publish`]ed; until then another may be reserved instead.
+    ///
+    /// # Errors
+    /// [`Full`], after which the buffer is as it was.
+    ///
+    /// # Context
+    /// As [`RingWriter::push`].
+    #[inline(always)]
+    pub fn reserve<'b>(
+        &mut self,
+        slot: &SlotHeader,
+        buffer: &'b [AtomicU64],
+        policy: BufPolicy,
+        words: usize,
+    ) -> Result<&'b [AtomicU64], Full> {
+        if self.room < words {
+            self.find_room(slot, buffer, policy, words)?;
         }
+        buffer.get(self.at..self.at + words).ok_or(Full)
+    }
+
+    /// Makes the words reserved last a record.
+    ///
+    /// # Context
+    /// The firing path.
+    #[inline(always)]
+    pub fn publish(&mut self, slot: &SlotHeader, words: usize) {
+        self.at += words;
+        self.room = self.room.saturating_sub(words);
+        self.head = self.head.wrapping_add(u64_of(words) * 8);
+        slot.head.store(self.head, Release);
+    }
+
+    /// Looks how far the reader is, goes to the buffer's start if the record does not fit at its
+    /// end, and lets old records go if the policy says so.
+    #[cold]
+    #[inline(never)]
+    fn find_room(
+        &mut self,
+        slot: &SlotHeader,
+        buffer: &[AtomicU64],
+        policy: BufPolicy,
+        words: usize,
+    ) -> Result<(), Full> {
+        let size = u64_of(buffer.len() * 8);
+        let rest = buffer.len().saturating_sub(self.at);
+        let gap = if words > rest { rest } else { 0 };
+        let needed = u64_of(words.saturating_add(gap)).saturating_mul(8);
+        self.room = 0;
+        let mut used = self.head.wrapping_sub(slot.tail.load(Acquire));
+        if needed.saturating_add(used) > size || self.closed {
+            self.make_room(slot, buffer, policy, needed)?;
+            used = self.head.wrapping_sub(slot.tail.load(Acquire));
+        }
+        let free = us64(size.saturating_sub(used) / 8);
+        if words > rest {
+            self.leave_gap(buffer, rest);
+        }
+        // Another process may have moved the tail meanwhile, so both are looked at once more.
+        self.room = free.saturating_sub(gap).min(buffer.len().saturating_sub(self.at));
+        if self.room < words { Err(Full) } else { Ok(()) }
+    }
+
+    /// Fills what is left at the end with a record of epid 0.
+    fn leave_gap(&mut self, buffer: &[AtomicU64], rest: usize) {
+        if let Some(word) = buffer.get(self.at) {
+            word.store(tag(Epid(0), u32_of(rest * 8)), Relaxed);
+        }
+        self.head = self.head.wrapping_add(u64_of(rest) * 8);
         self.at = 0;
     }
 

@@ -15,6 +15,7 @@ use thiserror::Error;
 use super::{
     demand::{self, Demand},
     expr::{Expr, FastAgg},
+    quick::Quick,
     state::Places,
 };
 use crate::{
@@ -198,6 +199,8 @@ pub struct EcbCode {
     pub destructive: bool,
     /// Whether it is an empty clause: see [`EcbCode::is_bare`].
     bare: bool,
+    /// The short way, if nothing in it can fault.
+    pub(crate) quick: Option<Arc<Quick>>,
 }
 
 impl EcbCode {
@@ -245,6 +248,9 @@ impl Loaded {
             if let Step::Aggregate(agg) = step {
                 agg.fast = FastAgg::new(agg, &exprs);
             }
+        }
+        for ecb in &mut ecbs {
+            ecb.quick = Quick::new(ecb, &exprs);
         }
         Ok(Arc::new(Self { verified, ecbs, exprs }))
     }
@@ -298,7 +304,7 @@ impl Binder<'_> {
         let predicate = desc.predicate.map(|index| index.0);
         let (size, demand) = (layout.size, self.demand(desc));
         let bare = predicate.is_none() && steps.is_empty() && size == RECORD_HEADER;
-        Ok(EcbCode { predicate, steps, size, demand, destructive, bare })
+        Ok(EcbCode { predicate, steps, size, demand, destructive, bare, quick: None })
     }
 
     /// Whether the ECB would change the machine; an error if the session must not.

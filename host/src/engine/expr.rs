@@ -25,12 +25,13 @@ use crate::{
     arena::{
         agg::AggTarget,
         config::{VarKind, scope_raw},
+        header::DropKind,
         key::{hash_end, hash_step},
     },
     clock::Clock,
     context::FireContext,
     ids::Epid,
-    num::{join, u32_of, us},
+    num::{cut, join, u32_of, us},
 };
 
 /// A number that is there without computing.
@@ -113,6 +114,15 @@ impl Expr {
         Self::resolve(difo, places).unwrap_or(Self::General)
     }
 
+    /// Whether any number that it looks at is such; what only the interpreter can do says no.
+    pub(crate) fn any_leaf(&self, such: &impl Fn(&Leaf) -> bool) -> bool {
+        match self {
+            Self::Leaf(leaf) | Self::Test(leaf, _) => such(leaf),
+            Self::Formula(formula) => formula.any_leaf(such),
+            Self::General => false,
+        }
+    }
+
     fn resolve(difo: &VerifiedDifo, places: &Places) -> Option<Self> {
         if let Shape::Constant(value) = difo.shape() {
             return Some(Self::Leaf(Leaf::Constant(value)));
@@ -131,6 +141,17 @@ impl Expr {
         };
         let fate = fate(effect, places)?;
         Some(Self::Formula(Box::new(Formula { value, extend: *extend, fate })))
+    }
+}
+
+impl Formula {
+    fn any_leaf(&self, such: &impl Fn(&Leaf) -> bool) -> bool {
+        let value = match &self.value {
+            Value::Leaf(leaf) => such(leaf),
+            Value::Binary(_, a, b) => such(a) || such(b),
+            Value::Element(element) => element.key.iter().any(such),
+        };
+        value || matches!(&self.fate, Fate::Element(element) if element.key.iter().any(such))
     }
 }
 
@@ -234,14 +255,42 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
         self.eval(difo)
     }
 
-    /// What an aggregation is fed.
+    /// Evaluates what is not [`Expr::General`], which comes to 0.
     #[inline(always)]
-    pub(crate) fn fed(&mut self, fed: &Fed) -> Result<u64, DifFault> {
-        match fed {
-            Fed::One => Ok(1),
-            Fed::Leaf(leaf) => Ok(self.leaf(leaf)),
-            Fed::Difo(difo) => self.eval_outlined(*difo),
+    pub(crate) fn surely(&mut self, expr: &Expr) -> u64 {
+        match expr {
+            Expr::Leaf(leaf) => self.leaf(leaf),
+            Expr::Test(leaf, test) => test.answer(self.leaf(leaf)),
+            Expr::Formula(formula) => self.formula(formula),
+            Expr::General => 0,
         }
+    }
+
+    /// Feeds an aggregation. The key is computed before the value and how often it is fed, which
+    /// `fed` says, since computing those may store to a variable of the key.
+    #[inline(always)]
+    pub(crate) fn feed<E>(
+        &mut self,
+        fast: &FastAgg,
+        fed: impl FnOnce(&mut Self) -> Result<(u64, u64), E>,
+    ) -> Result<(), E> {
+        let full = if fast.key.is_empty() {
+            let fed = fed(self)?;
+            self.view.active().feed_keyless((fast.identity, self.epid), &fast.target, fed)
+        } else {
+            let mut key = NumberKey::<{ 1 + MAX_NUMBERS }>::new();
+            key.add(join(u32_of(fast.key.len()), 0));
+            for (leaf, size) in &fast.key {
+                key.add(cut(self.leaf(leaf), *size));
+            }
+            let fed = fed(self)?;
+            let (key, hash) = key.finish();
+            self.view.active().feed_as((fast.identity, self.epid), &fast.target, key, hash, fed)
+        };
+        if full.is_err() {
+            self.view.slot.count(DropKind::Aggregation);
+        }
+        Ok(())
     }
 
     /// A DIFO that is no formula.
@@ -367,22 +416,11 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
 /// The most elements of the key of a [`FastAgg`].
 pub(crate) const MAX_NUMBERS: usize = 4;
 
-/// What an aggregation is fed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Fed {
-    /// Nothing says: 1.
-    One,
-    Leaf(Leaf),
-    Difo(DifoId),
-}
-
 /// An aggregating action whose key is few numbers that are there without computing.
 #[derive(Clone, Debug)]
 pub(crate) struct FastAgg {
     /// The key's elements, each cut to its size.
     pub(crate) key: Box<[(Leaf, u32)]>,
-    pub(crate) value: Fed,
-    pub(crate) weight: Fed,
     /// As [`crate::arena::agg::AggTable::feed`] wants it, the epid to be filled in.
     pub(crate) target: AggTarget,
     pub(crate) identity: u64,
@@ -403,12 +441,8 @@ impl FastAgg {
             return None;
         }
         let key: Box<[_]> = agg.key.iter().map(number).collect::<Option<_>>()?;
-        let fed = |difo: Option<DifoId>| match difo {
-            None => Fed::One,
-            Some(difo) => leaf(difo).map_or(Fed::Difo(difo), Fed::Leaf),
-        };
         let target = AggTarget { varid, func: agg.func, values: agg.values, epid: Epid(0) };
         let identity = target.identity(1 + key.len());
-        Some(Self { key, value: fed(agg.value), weight: fed(agg.weight), target, identity })
+        Some(Self { key, target, identity })
     }
 }

@@ -20,7 +20,8 @@ use dif::{
 use super::{
     code::{AggStep, DifoId, EcbCode, Step},
     env::{FireEnv, Target},
-    expr::{Expr, FastAgg, Leaf, MAX_NUMBERS, NumberKey},
+    expr::{Expr, Leaf},
+    quick::Quick,
     state::{EXECNAME, Group, OutState, Reaction, SlotState, SlotView},
 };
 use crate::{
@@ -28,8 +29,7 @@ use crate::{
         activity::Activity,
         agg::AggTarget,
         config::BufPolicy,
-        header::{DropKind, SlotHeader, TIMELESS},
-        key::{hash_end, hash_step},
+        header::{DropKind, STARTING, SlotHeader, TIMELESS},
         ring::{RingWriter, tag},
         spec::{End, SpecBuffer},
     },
@@ -89,7 +89,7 @@ impl ErrorRecord {
 
 /// Fires a probe in one session. The slot is in a fire without a time until an ECB records or a
 /// script asks.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn fire<C: FireContext, K: Clock>(
     target: &Target,
     slot_state: &mut SlotState<'_>,
@@ -100,23 +100,49 @@ pub(crate) fn fire<C: FireContext, K: Clock>(
     let view = &*view;
     view.slot.in_fire.swap(TIMELESS, SeqCst);
     let mut env = FireEnv { target, view, ctx, clock, state, now: 0, epid: Epid(0), error: None };
-    let mut begun = false;
+    env.state.begin();
     for (number, epid) in &target.group.ecbs {
         if !view.may_fire() {
             break;
         }
         let Some(code) = target.program.ecbs.get(us(*number)) else { continue };
         env.epid = *epid;
-        if code.is_bare() {
-            let head = [tag(*epid, RECORD_HEADER), env.time()];
-            push(view, &mut out.ring, head, &[]);
-            continue;
+        match &code.quick {
+            Some(quick) => quick.run(&mut env, out),
+            None => run(&mut env, out, reaction, code),
         }
-        if !begun {
-            env.state.begin();
-            begun = true;
+    }
+    leave(view.slot);
+}
+
+/// As [`fire`] for a group of one ECB that has the short way.
+#[inline(always)]
+pub(crate) fn fire_quick<C: FireContext, K: Clock>(
+    target: &Target,
+    (quick, epid): (&Quick, Epid),
+    slot_state: &mut SlotState<'_>,
+    ctx: &C,
+    clock: &K,
+) {
+    let SlotState { view, env: state, out, .. } = slot_state;
+    let view = &*view;
+    if quick.is_bare() {
+        // It will ask for the time for sure.
+        view.slot.in_fire.swap(STARTING, SeqCst);
+        if view.may_fire() {
+            let now = clock.now();
+            view.slot.in_fire.store(now, Release);
+            push(view, &mut out.ring, [tag(epid, RECORD_HEADER), now], &[]);
         }
-        run(&mut env, out, reaction, code);
+    } else {
+        view.slot.in_fire.swap(TIMELESS, SeqCst);
+        if view.may_fire() {
+            let mut env = FireEnv { target, view, ctx, clock, state, now: 0, epid, error: None };
+            if quick.needs_begin() {
+                env.state.begin();
+            }
+            quick.run(&mut env, out);
+        }
     }
     leave(view.slot);
 }
@@ -438,38 +464,14 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
     #[inline(always)]
     fn aggregate(&mut self, agg: &AggStep) -> Result<(), DifFault> {
         let Some(fast) = &agg.fast else { return self.aggregate_slowly(agg) };
-        if fast.key.is_empty() {
-            const HASH: u64 = hash_end(hash_step(0, 0));
-            let fed = self.fed(fast)?;
-            self.feed_fast(fast, &[0], HASH, fed);
-            return Ok(());
-        }
-        // Before what is fed: computing that may store to a variable of the key.
-        let mut key = NumberKey::<{ 1 + MAX_NUMBERS }>::new();
-        key.add(join(u32_of(fast.key.len()), 0));
-        for (leaf, size) in &fast.key {
-            key.add(cut(self.env.leaf(leaf), *size));
-        }
-        let fed = self.fed(fast)?;
-        let (key, hash) = key.finish();
-        self.feed_fast(fast, key, hash, fed);
-        Ok(())
-    }
-
-    /// The value that is fed and how often.
-    #[inline(always)]
-    fn fed(&mut self, fast: &FastAgg) -> Result<(u64, u64), DifFault> {
-        let weight = self.env.fed(&fast.weight).inspect_err(|_| self.before = 1)?;
-        Ok((self.env.fed(&fast.value)?, weight))
-    }
-
-    #[inline(always)]
-    fn feed_fast(&self, fast: &FastAgg, key: &[u64], hash: u64, fed: (u64, u64)) {
-        let view = self.env.view;
-        let who = (fast.identity, self.env.epid);
-        if view.active().feed_as(who, &fast.target, key, hash, fed).is_err() {
-            view.slot.count(DropKind::Aggregation);
-        }
+        let before = &mut self.before;
+        self.env.feed(fast, |env| {
+            let weight = match agg.weight {
+                Some(difo) => env.eval_outlined(difo).inspect_err(|_| *before = 1)?,
+                None => 1,
+            };
+            Ok((agg.value.map_or(Ok(1), |difo| env.eval_outlined(difo))?, weight))
+        })
     }
 
     #[inline(always)]
@@ -661,10 +663,17 @@ fn immstack<C: FireContext>(ctx: &C, frames: u32, place: &mut [u8]) -> usize {
 #[inline(always)]
 fn push(view: &SlotView<'_>, ring: &mut RingWriter, head: [u64; 2], body: &[u8]) {
     if ring.push(view.slot, view.ring, view.policy, head, body).is_err() {
-        view.slot.count(DropKind::Principal);
-        if view.policy == BufPolicy::Fill {
-            view.slot.count(DropKind::Filled);
-        }
+        count_full(view);
+    }
+}
+
+/// A record did not fit.
+#[cold]
+#[inline(never)]
+pub(crate) fn count_full(view: &SlotView<'_>) {
+    view.slot.count(DropKind::Principal);
+    if view.policy == BufPolicy::Fill {
+        view.slot.count(DropKind::Filled);
     }
 }
 

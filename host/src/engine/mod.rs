@@ -25,6 +25,7 @@ mod fire;
 #[cfg(feature = "std")]
 mod marks;
 mod private;
+mod quick;
 pub mod solo;
 mod state;
 

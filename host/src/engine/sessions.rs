@@ -18,16 +18,17 @@ use super::{
     code::{LoadError, Loaded, ecb_count},
     demand::Demand,
     env::Target,
-    fire::fire,
+    fire::{fire, fire_quick},
     marks::{Marked, Marks},
     private::{Guards, PerSlot, SlotGuard},
+    quick::Quick,
     state::{Group, Names, Places, Reaction, SessionCore, SlotState, SlotView},
 };
 use crate::{
     arena::map::{ArenaError, ArenaMap},
     clock::{Clock, Monotonic},
     context::FireContext,
-    ids::{Enabling, LocalSlot, MachineId, ProbeId, SlotId},
+    ids::{Enabling, Epid, LocalSlot, MachineId, ProbeId, SlotId},
     num::us,
 };
 
@@ -135,18 +136,22 @@ struct Open {
 struct Entry {
     session: Arc<Session>,
     target: Target,
+    /// The short way, if there is one ECB and it has one.
+    quick: Option<(Arc<Quick>, Epid)>,
+    /// The same probe's in another session.
+    next: Option<Box<Entry>>,
 }
 
-/// All enablings: for each probe its entries.
+/// All enablings: for each probe its first entry.
 #[derive(Debug, Default)]
 struct Table {
-    entries: Vec<Box<[Entry]>>,
+    entries: Vec<Option<Box<Entry>>>,
 }
 
 impl Table {
-    #[inline]
-    fn of(&self, probe: ProbeId) -> &[Entry] {
-        self.entries.get(us(probe.0)).map_or(&[], |entries| entries)
+    #[inline(always)]
+    fn of(&self, probe: ProbeId) -> Option<&Entry> {
+        self.entries.get(us(probe.0))?.as_deref()
     }
 }
 
@@ -440,22 +445,32 @@ impl<K: Clock> Engine<K> {
     /// # Context
     /// This is the firing path; see the crate's rule. A slot has one fire at a time: another that
     /// comes meanwhile is counted and refused.
-    #[inline]
+    #[inline(always)]
     pub fn fire<C: FireContext>(&self, slot: LocalSlot, probe: ProbeId, ctx: &C) -> Reaction {
-        let Some(mut guard) = self.guards.enter(slot) else {
-            self.collisions.fetch_add(1, Relaxed);
-            return Reaction::Nothing;
-        };
+        let Some(mut guard) = self.guards.enter(slot) else { return self.collide() };
         let table = self.table.load(SeqCst);
         // SAFETY: the table was published by `Box::into_raw`. It is freed only after every slot
         // that was in a fire when it was replaced has left that fire, and this slot said that it
         // is in one before the pointer was loaded.
         let table = unsafe { &*table };
-        let mut reaction = Reaction::Nothing;
-        for entry in table.of(probe) {
-            reaction = reaction.then(entry.fire(&mut guard, ctx, &self.clock));
+        match table.of(probe) {
+            Some(Entry { quick: Some((quick, epid)), next: None, session, target }) => {
+                if let Some(state) = session.private.get(&mut guard) {
+                    fire_quick(target, (quick, *epid), state, ctx, &self.clock);
+                }
+                Reaction::Nothing
+            }
+            Some(entry) => entry.fire_all(&mut guard, ctx, &self.clock),
+            None => Reaction::Nothing,
         }
-        reaction
+    }
+
+    /// Refuses a fire.
+    #[cold]
+    #[inline(never)]
+    fn collide(&self) -> Reaction {
+        self.collisions.fetch_add(1, Relaxed);
+        Reaction::Nothing
     }
 }
 
@@ -468,19 +483,24 @@ impl<K: Clock> Drop for Engine<K> {
 }
 
 impl Entry {
-    #[inline]
-    fn fire<C: FireContext, K: Clock>(
+    /// Fires in this session and in all behind it.
+    #[inline(never)]
+    fn fire_all<C: FireContext, K: Clock>(
         &self,
         guard: &mut SlotGuard<'_>,
         ctx: &C,
         clock: &K,
     ) -> Reaction {
-        let Some(state) = self.session.private.get(guard) else { return Reaction::Nothing };
-        fire(&self.target, state, ctx, clock);
-        match state.reaction {
-            Reaction::Nothing => Reaction::Nothing,
-            _ => core::mem::take(&mut state.reaction),
+        let mut reaction = Reaction::Nothing;
+        let mut rest = Some(self);
+        while let Some(entry) = rest {
+            if let Some(state) = entry.session.private.get(guard) {
+                fire(&entry.target, state, ctx, clock);
+                reaction = reaction.then(core::mem::take(&mut state.reaction));
+            }
+            rest = entry.next.as_deref();
         }
+        reaction
     }
 }
 
@@ -501,27 +521,34 @@ fn demand_of(program: &Loaded, group: &Group) -> Demand {
 }
 
 fn build(control: &Control) -> (Table, Marked) {
-    let mut by_probe: BTreeMap<ProbeId, Vec<Entry>> = BTreeMap::new();
-    for open in control.sessions.values() {
+    let mut first: BTreeMap<ProbeId, Box<Entry>> = BTreeMap::new();
+    // The last one first, since each goes before those that are there.
+    for open in control.sessions.values().rev() {
         let Some(program) = &open.enabled else { continue };
         for (probe, group) in &open.groups {
-            by_probe.entry(*probe).or_default().push(Entry {
-                session: Arc::clone(&open.session),
-                target: Target {
-                    core: Arc::clone(&open.session.core),
-                    program: Arc::clone(program),
-                    group: Arc::clone(group),
-                    errors: Arc::clone(&open.errors),
-                },
-            });
+            let quick = match group.ecbs.as_slice() {
+                [(ecb, epid)] => {
+                    program.ecbs.get(us(*ecb)).and_then(|code| code.quick.clone()).zip(Some(*epid))
+                }
+                _ => None,
+            };
+            let target = Target {
+                core: Arc::clone(&open.session.core),
+                program: Arc::clone(program),
+                group: Arc::clone(group),
+                errors: Arc::clone(&open.errors),
+            };
+            let session = Arc::clone(&open.session);
+            let next = first.remove(probe);
+            first.insert(*probe, Box::new(Entry { session, target, quick, next }));
         }
     }
     let mut table = Table::default();
-    let marked = by_probe.keys().copied().collect();
-    for (probe, entries) in by_probe {
-        table.entries.resize_with(us(probe.0) + 1, Box::default);
+    let marked = first.keys().copied().collect();
+    for (probe, entry) in first {
+        table.entries.resize_with(us(probe.0) + 1, || None);
         if let Some(place) = table.entries.last_mut() {
-            *place = entries.into_boxed_slice();
+            *place = Some(entry);
         }
     }
     (table, marked)

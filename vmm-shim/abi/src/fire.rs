@@ -13,6 +13,9 @@ use crate::{MAGIC, MAX_STACK};
 pub const FIRE_WORD: u64 =
     MAGIC as u64 | (AbiVersion::LATEST.raw() as u64) << 32 | (Call::Fire.raw() as u64) << 48;
 
+/// Number of the word whose low half names a FIRE's probe.
+pub const FIRE_PROBE: usize = place(core::mem::offset_of!(Fire, probe)).word;
+
 /// Where a field lies: the word's number, and how many bits are below it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -55,8 +58,8 @@ pub const fn nested_word(frames: u32) -> usize {
     (size_of::<Header>() + size_of::<Fire>()) / 8 + frames as usize
 }
 
-/// Checks a page that begins with [`FIRE_WORD`], as [`crate::Descriptor::parse`] would; `word`
-/// reads one of its 512 words.
+/// Checks a page that begins with [`FIRE_WORD`], as [`crate::Descriptor::parse`] would; `probe` is
+/// what was read of word [`FIRE_PROBE`], and `word` reads any other of its 512 words.
 ///
 /// # Context
 /// The firing path; reads every word at most once.
@@ -64,14 +67,13 @@ pub const fn nested_word(frames: u32) -> usize {
 /// # Errors
 /// As `parse`: [`Status::BadLength`], [`Status::BadArgument`].
 #[inline(always)]
-pub fn check_fire(word: impl Fn(usize) -> u64) -> Result<FireHead, Status> {
+pub fn check_fire(probe: u64, word: impl Fn(usize) -> u64) -> Result<FireHead, Status> {
     const LENGTH: usize = core::mem::offset_of!(Header, status) / 8;
     const LEVEL: usize = core::mem::offset_of!(Header, cpu) / 8;
-    const PROBE: usize = place(core::mem::offset_of!(Fire, probe)).word;
     const STACK: usize = place(core::mem::offset_of!(Fire, nstack)).word;
     const FIXED: u64 = size_of::<Fire>() as u64;
     let (length, level) = (word(LENGTH) >> 32, (word(LEVEL) >> 32) & 0xff);
-    let (probe, stack) = (word(PROBE), word(STACK));
+    let stack = word(STACK);
     let short = Context::all().difference(Context::NESTED);
     let more = (length ^ FIXED)
         | (level & !(Level::ALL.len() as u64 - 1))
@@ -189,7 +191,7 @@ mod tests {
                 }
                 _ => (0, 0, false),
             });
-            let short = check_fire(|at| word(&page, at)).map(|h| (h.probe, h.frames as usize, h.has_nested));
+            let short = check_fire(word(&page, FIRE_PROBE), |at| word(&page, at)).map(|h| (h.probe, h.frames as usize, h.has_nested));
             prop_assert_eq!(short, parsed);
         }
     }

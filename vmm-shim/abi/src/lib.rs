@@ -42,7 +42,9 @@ pub use entries::{
     EntryError, MAX_FUNCTION, MAX_NAME, MAX_SYMBOL, MAX_TYPES, ProbeEntries, ProbeEntry, ProbeHead,
     SymbolEntries, SymbolEntry, SymbolHead, probe_entries, symbol_entries,
 };
-pub use fire::{FIRE_WORD, FireHead, Place, check_fire, head_place, nested_word, place};
+pub use fire::{
+    FIRE_PROBE, FIRE_WORD, FireHead, Place, check_fire, head_place, nested_word, place,
+};
 pub use text::text;
 pub use values::{
     AbiVersion, Action, BatchFlags, Call, Context, Features, HostFlags, Level, NestedKind, Op, Os,

@@ -18,7 +18,7 @@ use zerocopy::IntoBytes;
 use crate::memory::GuestRam;
 use crate::nested::InnerGuest;
 use crate::page::Page;
-use crate::shim::Machine;
+use crate::shim::{Machine, Vcpu};
 
 /// Arguments of a probe.
 const ARGS: usize = 10;
@@ -32,6 +32,14 @@ pub(crate) struct GuestFire<'a> {
     /// What was checked: stack and inner guest lie in the page as it says.
     head: FireHead,
     memory: &'a GuestRam,
+    /// Becomes `deep` when a script looks beyond the descriptor's words, which few do.
+    vcpu: Cell<Option<&'a mut Vcpu>>,
+    deep: OnceCell<Option<Deep<'a>>>,
+    name: OnceCell<[u8; NAME]>,
+}
+
+/// What a look at the guest's memory needs, or one at what is handed out as bytes.
+struct Deep<'a> {
     machine: &'a Machine,
     /// The vCPU's own; `begin_fire` was called.
     cache: &'a GuestCache,
@@ -39,7 +47,6 @@ pub(crate) struct GuestFire<'a> {
     nested: &'a NestedCache,
     /// The vCPU of the guest's own guest on this CPU, copied at its first use.
     inner: OnceCell<Option<Nested>>,
-    name: OnceCell<[u8; NAME]>,
     /// Where the stack goes; taken when it does.
     room: Cell<Option<&'a mut Descriptor>>,
     stack: OnceCell<&'a [u8]>,
@@ -53,14 +60,27 @@ impl<'a> GuestFire<'a> {
     pub(crate) fn new(
         page: Page<'a>,
         head: FireHead,
-        (memory, machine): (&'a GuestRam, &'a Machine),
-        (cache, nested): (&'a GuestCache, &'a NestedCache),
-        room: &'a mut Descriptor,
+        memory: &'a GuestRam,
+        vcpu: &'a mut Vcpu,
     ) -> Self {
-        let (inner, name, stack) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        let room = Cell::new(Some(room));
-        let failure = Cell::new(None);
-        Self { page, head, memory, machine, cache, nested, inner, name, room, stack, failure }
+        let (deep, name) = (OnceCell::new(), OnceCell::new());
+        Self { page, head, memory, vcpu: Cell::new(Some(vcpu)), deep, name }
+    }
+
+    /// The machine and the vCPU's caches; `None` if the guest has just gone.
+    #[inline]
+    fn deep(&self) -> Option<&Deep<'a>> {
+        self.deep.get_or_init(|| self.dive()).as_ref()
+    }
+
+    #[inline(never)]
+    fn dive(&self) -> Option<Deep<'a>> {
+        let Vcpu { page, machine, translations, nested, .. } = self.vcpu.take()?;
+        let machine = machine.load().as_deref()?;
+        translations.begin_fire();
+        let (inner, stack) = (OnceCell::new(), OnceCell::new());
+        let (room, failure) = (Cell::new(Some(&mut **page)), Cell::new(None));
+        Some(Deep { machine, cache: translations, nested, inner, room, stack, failure })
     }
 
     /// The field at a place of FIRE's body, 64 bits of it.
@@ -90,16 +110,17 @@ impl<'a> GuestFire<'a> {
 
     /// The guest's memory under these page tables.
     #[inline]
-    fn space(&self, cr3: u64) -> AddressSpace<'a, GuestRam, Direct, &'a GuestCache> {
-        let paging = self.machine.paging.with_cr3(Cr3(cr3));
-        AddressSpace::new(self.memory, paging, Direct).with_cache(self.cache)
+    fn space(&self, cr3: u64) -> Option<AddressSpace<'a, GuestRam, Direct, &'a GuestCache>> {
+        let deep = self.deep()?;
+        let paging = deep.machine.paging.with_cr3(Cr3(cr3));
+        Some(AddressSpace::new(self.memory, paging, Direct).with_cache(deep.cache))
     }
 
     /// Copies the stack, a word at a time, into the vCPU's own memory.
     #[cold]
     fn copy_stack(&self) -> &'a [u8] {
         const FIRST: Place = place(size_of::<Fire>());
-        let Some(room) = self.room.take() else { return &[] };
+        let Some(room) = self.deep().and_then(|deep| deep.room.take()) else { return &[] };
         let frames = usize::try_from(self.head.frames).unwrap_or(0);
         let words = room.body.bytes_mut().as_chunks_mut().0;
         for (to, at) in words.iter_mut().take(frames).zip(FIRST.word..) {
@@ -110,11 +131,11 @@ impl<'a> GuestFire<'a> {
 
     /// The vCPU behind the stack, if `check_fire` found one there.
     #[cold]
-    fn copy_inner(&self) -> Option<Nested> {
+    fn copy_inner(&self, nested: &NestedCache) -> Option<Nested> {
         if !self.head.has_nested {
             return None;
         }
-        self.nested.begin_fire();
+        nested.begin_fire();
         let mut inner = Nested::ZERO;
         let words = inner.as_mut_bytes().as_chunks_mut().0;
         for (to, at) in words.iter_mut().zip(nested_word(self.head.frames)..) {
@@ -126,7 +147,9 @@ impl<'a> GuestFire<'a> {
     /// What a script is told of an address that does not translate.
     #[cold]
     fn fault(&self, failure: Failure) -> Fault {
-        self.failure.set(Some(failure));
+        if let Some(deep) = self.deep() {
+            deep.failure.set(Some(failure));
+        }
         Fault::at(FaultKind::BadAddr, failure.gva.0)
     }
 
@@ -143,6 +166,12 @@ impl<'a> GuestFire<'a> {
 #[expect(clippy::cast_possible_truncation, reason = "cutting to the low half is the purpose")]
 const fn low(word: u64) -> u32 {
     word as u32
+}
+
+/// What a script is told of any address where there is no guest, or no inner one.
+#[cold]
+fn gone(addr: u64) -> Fault {
+    Fault::at(FaultKind::BadAddr, addr)
 }
 
 impl FireContext for GuestFire<'_> {
@@ -185,23 +214,25 @@ impl FireContext for GuestFire<'_> {
         self.get(offset_of!(Fire, ip))
     }
     fn kernel_stack(&self) -> KernelStack<'_> {
-        KernelStack::new(self.stack.get_or_init(|| self.copy_stack()))
+        let stack = self.deep().map(|deep| *deep.stack.get_or_init(|| self.copy_stack()));
+        KernelStack::new(stack.unwrap_or_default())
     }
     fn read_kernel(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        self.space(self.cr3()).read(Gva(addr), buf).map_err(|failure| self.fault(failure))
-    }
-    fn read_user(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        self.space(self.user_cr3())
-            .as_user()
+        self.space(self.cr3())
+            .ok_or_else(|| gone(addr))?
             .read(Gva(addr), buf)
             .map_err(|failure| self.fault(failure))
+    }
+    fn read_user(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
+        let space = self.space(self.user_cr3()).ok_or_else(|| gone(addr))?;
+        space.as_user().read(Gva(addr), buf).map_err(|failure| self.fault(failure))
     }
     /// By frame pointers: what code compiled without them called does not show.
     fn user_stack(&self, frames: &mut [u64]) -> usize {
         let ip = self.get(offset_of!(Fire, user_ip));
         let (Some(first), true) = (frames.first_mut(), ip != 0) else { return 0 };
         *first = ip;
-        let space = self.space(self.user_cr3()).as_user();
+        let Some(space) = self.space(self.user_cr3()).map(AddressSpace::as_user) else { return 1 };
         let mut fp = self.get(offset_of!(Fire, user_fp));
         let mut count = 1;
         for frame in frames.iter_mut().skip(1) {
@@ -224,25 +255,24 @@ impl FireContext for GuestFire<'_> {
         count
     }
     fn write_user(&self, addr: u64, bytes: &[u8]) -> Result<(), Fault> {
-        if !self.machine.destructive {
+        if !self.deep().is_some_and(|deep| deep.machine.destructive) {
             return Err(Fault::at(FaultKind::UPriv, addr));
         }
-        self.space(self.user_cr3())
-            .as_user()
-            .write(Gva(addr), bytes)
-            .map_err(|failure| self.fault(failure))
+        let space = self.space(self.user_cr3()).ok_or_else(|| gone(addr))?;
+        space.as_user().write(Gva(addr), bytes).map_err(|failure| self.fault(failure))
     }
     fn read_nested(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
-        let inner = self.inner.get_or_init(|| self.copy_inner()).as_ref();
-        let vcpu = inner.ok_or(Fault::at(FaultKind::BadAddr, addr))?;
-        let inner = InnerGuest::new(vcpu, self.nested);
-        let done = inner.read(self.memory, self.machine.paging.mode(), Gva(addr), buf);
+        let deep = self.deep().ok_or_else(|| gone(addr))?;
+        let inner = deep.inner.get_or_init(|| self.copy_inner(deep.nested)).as_ref();
+        let inner = InnerGuest::new(inner.ok_or_else(|| gone(addr))?, deep.nested);
+        let done = inner.read(self.memory, deep.machine.paging.mode(), Gva(addr), buf);
         done.map_err(|failure| self.fault(failure))
     }
     fn why(&self, addr: u64) -> u64 {
-        self.failure.get().filter(|failure| failure.gva.0 == addr).map_or(0, |f| f.pack())
+        let failure = self.deep().and_then(|deep| deep.failure.get());
+        failure.filter(|failure| failure.gva.0 == addr).map_or(0, |f| f.pack())
     }
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize {
-        self.machine.symbols.symbolize(addr, out)
+        self.deep().map_or(0, |deep| deep.machine.symbols.symbolize(addr, out))
     }
 }

@@ -64,8 +64,7 @@ impl Part {
 
     #[inline(always)]
     fn page(&self, at: u64) -> Option<Page<'_>> {
-        let offset = usize::try_from(at.wrapping_sub(self.base)).ok()?;
-        Page::new(self.region.bytes(), offset)
+        self.region.page(at.wrapping_sub(self.base))
     }
 }
 

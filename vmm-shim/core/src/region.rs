@@ -6,14 +6,20 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
+use hypercall::PAGE_SIZE;
 use vm_memory::VolatileSlice;
+
+use crate::page::{Page, WORDS};
 
 /// Bytes of guest RAM at a guest-physical address.
 #[derive(Clone)]
 pub struct Region {
     base: u64,
     len: u64,
+    /// How many offsets a whole page can begin at: 0 where it is shorter than a page.
+    pages: u64,
     bytes: VolatileSlice<'static>,
     /// What keeps the memory mapped, if that is ours to do.
     owner: Option<Arc<dyn Send + Sync>>,
@@ -35,7 +41,8 @@ impl Region {
     pub unsafe fn from_raw(base: u64, host: *mut u8, len: usize) -> Self {
         // SAFETY: by the caller's word.
         let bytes = unsafe { VolatileSlice::new(host, len) };
-        Self { base, len: len as u64, bytes, owner: None }
+        let pages = (len as u64).saturating_sub(PAGE_SIZE as u64 - 1);
+        Self { base, len: len as u64, pages, bytes, owner: None }
     }
 
     /// Its first guest-physical address.
@@ -54,6 +61,29 @@ impl Region {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// The page at an offset; `None` if it is not all there, or does not begin with a word.
+    ///
+    /// # Context
+    /// The firing path. vm-memory hands out one word at a time and checks each; a fire reads many
+    /// of one page, and a page is checked as a whole.
+    #[inline(always)]
+    pub(crate) fn page(&self, offset: u64) -> Option<Page<'_>> {
+        if offset >= self.pages {
+            return None;
+        }
+        let offset = usize::try_from(offset).ok()?;
+        let start = self.bytes.ptr_guard().as_ptr();
+        // SAFETY: the region is longer than this.
+        let at = unsafe { start.add(offset) }.cast::<[AtomicU64; WORDS]>();
+        if !at.is_aligned() {
+            return None;
+        }
+        // SAFETY: `at` is aligned, and the 4096 bytes there are the region's, so they are mapped,
+        // readable and writable as long as it lives. Guest memory may change at any time, which
+        // atomics allow, and any bytes are words.
+        Some(Page::new(unsafe { &*at }))
     }
 
     /// The memory, for as long as the region lives.

@@ -24,8 +24,8 @@ use host::control::ShimStats;
 use host::engine::{Engine, Reaction};
 use host::ids::{LocalSlot, ProbeId};
 use hypercall::{
-    Action, Call, Command, DOORBELL_OFFSET, Descriptor, FIRE_WORD, Fire, FireReply, Header, Hello,
-    HelloReply, MAX_PROBES, Place, Poll, PollFlags, PollReply, Request, Status, check_fire, place,
+    Action, Call, Command, DOORBELL_OFFSET, Descriptor, FIRE_PROBE, FIRE_WORD, FireReply, Header,
+    Hello, HelloReply, MAX_PROBES, Poll, PollFlags, PollReply, Request, Status, check_fire,
 };
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use npt::{
@@ -81,11 +81,11 @@ type Current = Arc<ArcSwapOption<Machine>>;
 pub struct Vcpu {
     slot: LocalSlot,
     /// The copy of the descriptor of the call that is being handled; of a FIRE the stack alone.
-    page: Box<Descriptor>,
-    machine: Cache<Current, Option<Arc<Machine>>>,
-    translations: Box<GuestCache>,
+    pub(crate) page: Box<Descriptor>,
+    pub(crate) machine: Cache<Current, Option<Arc<Machine>>>,
+    pub(crate) translations: Box<GuestCache>,
     /// Those of the guest's own guests.
-    nested: Box<NestedCache>,
+    pub(crate) nested: Box<NestedCache>,
     counters: Arc<VcpuCounters>,
 }
 
@@ -211,30 +211,47 @@ impl Shim {
         if page.word(COOKIE) != self.cookie.load(Ordering::Relaxed) {
             return self.refuse_fire(vcpu, memory, at, Status::NotReady);
         }
-        if self.engine.is_enabled(ProbeId(fire_probe(page))) {
-            return self.fire(vcpu, memory, at, page);
+        let probe = page.word(FIRE_PROBE);
+        if self.engine.is_enabled(probe_of(probe)) {
+            return self.fire(vcpu, memory, page, probe);
         }
         conclude_fire(page);
     }
 
-    /// A FIRE of a probe that someone wants.
+    /// A FIRE of a probe that someone wants; `probe` is the word that names it.
     #[inline(never)]
-    fn fire(&self, vcpu: &mut Vcpu, memory: &GuestRam, at: Hpa, page: Page<'_>) {
-        let head = match check_fire(|at| page.word(at)) {
+    fn fire(&self, vcpu: &mut Vcpu, memory: &GuestRam, page: Page<'_>, probe: u64) {
+        let head = match check_fire(probe, |at| page.word(at)) {
             Ok(head) => head,
-            Err(status) => return self.refuse_fire(vcpu, memory, at, status),
+            Err(status) => return self.refuse_enabled(vcpu, page, status),
         };
-        let Vcpu { slot, page: room, machine, translations, nested, .. } = vcpu;
-        let Some(machine) = machine.load().as_deref() else {
-            return self.refuse_fire(vcpu, memory, at, Status::NotReady);
-        };
-        translations.begin_fire();
-        let context = GuestFire::new(page, head, (memory, machine), (translations, nested), room);
-        let permitted = machine.destructive;
-        match self.engine.fire(*slot, ProbeId(head.probe), &context) {
-            reaction if reaction != Reaction::Nothing && permitted => ask_for(page, reaction),
-            // Enabling refuses destructive clauses where none is permitted.
-            _ => conclude_fire(page),
+        let slot = vcpu.slot;
+        let context = GuestFire::new(page, head, memory, vcpu);
+        match self.engine.fire(slot, ProbeId(head.probe), &context) {
+            Reaction::Nothing => conclude_fire(page),
+            reaction => self.react(page, reaction),
+        }
+    }
+
+    /// A fire that wants something of the guest. Enabling refuses destructive clauses where none
+    /// is permitted; a guest that has started anew since may permit less.
+    #[cold]
+    #[inline(never)]
+    fn react(&self, page: Page<'_>, reaction: Reaction) {
+        if self.current.load().as_ref().is_some_and(|machine| machine.destructive) {
+            ask_for(page, reaction);
+        } else {
+            conclude_fire(page);
+        }
+    }
+
+    /// A FIRE of a probe that someone wants, refused.
+    #[cold]
+    #[inline(never)]
+    fn refuse_enabled(&self, vcpu: &Vcpu, page: Page<'_>, status: Status) {
+        if !self.off.load(Ordering::Relaxed) {
+            vcpu.counters.refusal(status);
+            page.set(STATUS, u64::from(status.raw()));
         }
     }
 
@@ -519,12 +536,11 @@ fn nobodys_cookie(random: &RandomState) -> u64 {
     random.hash_one(u64::MAX) & !1
 }
 
-/// The probe a FIRE names, before anything of it was checked.
+/// The probe that a FIRE's word [`FIRE_PROBE`] names.
 #[inline(always)]
-fn fire_probe(page: Page<'_>) -> u32 {
-    const PROBE: Place = place(std::mem::offset_of!(Fire, probe));
-    let [a, b, c, d, ..] = page.field(PROBE).to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
+#[expect(clippy::cast_possible_truncation, reason = "its low half names it")]
+const fn probe_of(word: u64) -> ProbeId {
+    ProbeId(word as u32)
 }
 
 /// Answers a FIRE: nothing is wanted from the guest. The status goes last.
