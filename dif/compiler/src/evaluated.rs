@@ -260,7 +260,7 @@ fn linux() -> (TestWorld, Mock) {
     let task = b.compound(4, "task_struct", 64, &members);
     b.variable("init_task", task);
     b.enumeration("states", &[("RUNNING", 7)]);
-    let mut world = TestWorld::with_btf(b.finish());
+    let mut world = TestWorld::with_btf(b.finish().unwrap());
     world.symbols.insert("init_task".into(), KERNEL);
     world.symbols.insert("untyped".into(), KERNEL + 64);
     let argument = |native: &str, translated: Option<&str>| ArgType {

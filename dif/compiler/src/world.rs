@@ -36,10 +36,12 @@ pub struct Symbol {
 }
 
 /// Which C type container to read (see [`crate::types`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TypeFormat {
-    /// BPF Type Format.
+    /// BPF Type Format: the first container stands alone, all others are split upon it.
     Btf,
+    /// BPF Type Format that refers to no other container, wherever it stands.
+    BtfAlone,
     /// Compact C Type Format, version 2 or 3.
     Ctf,
 }

@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 
+use dlang::world::TypeFormat;
+
 use crate::link::TypeBlob;
 
 /// How many references (pointers, typedefs, qualifiers) a type may be deep.
@@ -69,7 +71,7 @@ impl Signatures {
     pub fn new(blobs: &[TypeBlob]) -> Self {
         let mut all = Self::default();
         let is_image = |blob: &&TypeBlob| matches!(blob.module.as_str(), "vmlinux" | "kernel");
-        let usable = |blob: &&TypeBlob| blob.format == dlang::world::TypeFormat::Btf;
+        let usable = |blob: &&TypeBlob| blob.format != TypeFormat::Ctf;
         if let Some(image) = blobs.iter().filter(usable).find(is_image)
             && let Some(container) = Container::parse(&image.bytes, None)
         {
@@ -77,7 +79,8 @@ impl Signatures {
             all.base = Some(image.module.clone());
         }
         for blob in blobs.iter().filter(usable).filter(|blob| !is_image(blob)) {
-            let container = Container::parse(&blob.bytes, all.base());
+            let base = all.base().filter(|_| blob.format == TypeFormat::Btf);
+            let container = Container::parse(&blob.bytes, base);
             all.containers.extend(container.map(|c| (blob.module.clone(), c)));
         }
         all
@@ -313,7 +316,6 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use dlang::world::TypeFormat;
     use proptest::prelude::*;
 
     use super::*;

@@ -6,7 +6,7 @@
 use std::os::fd::BorrowedFd;
 
 use dif::program::ProbeDesc;
-use dlang::world::TypeFormat;
+use dlang::world::{TypeContainer, TypeFormat};
 use host::{
     arena::{config::ArenaConfig, map::ArenaMap},
     control::{ControlError, MachineInfo},
@@ -50,6 +50,14 @@ pub struct TypeBlob {
     pub format: TypeFormat,
     /// The container.
     pub bytes: Vec<u8>,
+}
+
+impl TypeBlob {
+    /// The container as the compiler takes it.
+    #[must_use]
+    pub fn container(&self) -> TypeContainer<'_> {
+        TypeContainer { module: &self.module, format: self.format, bytes: &self.bytes }
+    }
 }
 
 /// An address of a user program, named.

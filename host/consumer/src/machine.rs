@@ -6,6 +6,7 @@ use std::{
 };
 
 use dif::program::ProbeDesc;
+use dlang::world::TypeFormat;
 use host::{control::MachineInfo, ids::MachineId};
 use hypercall::{Os, ProbeEntry};
 
@@ -32,6 +33,31 @@ pub struct KernelTypes {
     pub blobs: Vec<TypeBlob>,
     /// What functions take and return.
     pub signatures: Signatures,
+}
+
+impl KernelTypes {
+    /// Makes BTF of what is not, once for all scripts that are compiled. What cannot be read is
+    /// left out and said, with the name of the machine.
+    fn new(blobs: Vec<TypeBlob>, machine: &str, warn: &mut dyn FnMut(String)) -> Self {
+        let container = |blob: &TypeBlob| blob.format == TypeFormat::Ctf;
+        let blobs =
+            if blobs.iter().any(container) { prepared(&blobs, machine, warn) } else { blobs };
+        Self { signatures: Signatures::new(&blobs), blobs }
+    }
+}
+
+fn prepared(blobs: &[TypeBlob], machine: &str, warn: &mut dyn FnMut(String)) -> Vec<TypeBlob> {
+    let containers: Vec<_> = blobs.iter().map(TypeBlob::container).collect();
+    let (prepared, warnings) = dlang::types::prepare(&containers);
+    warnings.iter().for_each(|line| warn(format!("{machine}: {line}")));
+    prepared
+        .into_iter()
+        .map(|one| TypeBlob {
+            module: one.module.to_owned(),
+            format: one.format,
+            bytes: one.bytes.into_owned(),
+        })
+        .collect()
 }
 
 /// A machine.
@@ -142,7 +168,7 @@ impl Machine {
         let kernel = kernel_hash(&blobs, link.info());
         let types = match known.iter().find(|machine| machine.kernel == kernel) {
             Some(machine) => Rc::clone(&machine.types),
-            None => Rc::new(KernelTypes { signatures: Signatures::new(&blobs), blobs }),
+            None => Rc::new(KernelTypes::new(blobs, &name, warn)),
         };
         let slots = SlotRange { base: 0, count: cpus };
         let symbols = Rc::new(symbols);
@@ -256,7 +282,7 @@ fn kernel_hash(blobs: &[TypeBlob], info: &MachineInfo) -> u64 {
         info.release.hash(&mut hasher);
     }
     for blob in blobs {
-        (&blob.module, blob.format == dlang::world::TypeFormat::Btf).hash(&mut hasher);
+        (&blob.module, blob.format).hash(&mut hasher);
         blob.bytes.hash(&mut hasher);
     }
     hasher.finish()

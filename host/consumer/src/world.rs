@@ -10,7 +10,7 @@ use dif::program::ProbeDesc;
 use dlang::world::{ArgType, ArgTypes, Os, Symbol, TypeContainer, World};
 use hypercall::{ProbeEntry, ProbeKind};
 
-use crate::{btf::Signature, machine::Machine, options::Resolvers};
+use crate::{btf::Signature, link::TypeBlob, machine::Machine, options::Resolvers};
 
 /// The machines of one kernel.
 #[derive(Debug)]
@@ -54,14 +54,7 @@ impl<'m> KernelWorld<'m> {
 impl World for KernelWorld<'_> {
     fn types(&self) -> Vec<TypeContainer<'_>> {
         let blobs = self.machines.first().map_or(&[][..], |machine| &machine.types.blobs);
-        blobs
-            .iter()
-            .map(|blob| TypeContainer {
-                module: &blob.module,
-                format: blob.format,
-                bytes: &blob.bytes,
-            })
-            .collect()
+        blobs.iter().map(TypeBlob::container).collect()
     }
 
     fn symbol(&self, module: Option<&str>, name: &str) -> Option<Symbol> {

@@ -83,12 +83,7 @@ pub struct TypeWorld<'a>(pub &'a [TypeBlob]);
 
 impl World for TypeWorld<'_> {
     fn types(&self) -> Vec<TypeContainer<'_>> {
-        let containers = self.0.iter().map(|blob| TypeContainer {
-            module: &blob.module,
-            format: blob.format,
-            bytes: &blob.bytes,
-        });
-        containers.collect()
+        self.0.iter().map(TypeBlob::container).collect()
     }
 
     fn symbol(&self, _module: Option<&str>, _name: &str) -> Option<Symbol> {

@@ -38,6 +38,7 @@ const TARGETS: &[Target] = &[
         seeds: &["dif/compiler/tests/golden", "dif/compiler/tests/programs", "tests/golden"],
     },
     Target { folder: "dif/compiler/fuzz", name: "types", seeds: &[] },
+    Target { folder: "dif/compiler/fuzz", name: "ctf", seeds: &[] },
     Target { folder: "npt/fuzz", name: "walk", seeds: &[] },
     Target { folder: "vmm-shim/abi/fuzz", name: "descriptor", seeds: &[] },
     Target { folder: "vmm-shim/core/fuzz", name: "guest", seeds: &[] },

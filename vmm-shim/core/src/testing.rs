@@ -338,13 +338,18 @@ impl FakeGuest {
         self.call(Call::Symbols, &Symbols { gva, len, count, flags: 3 }).0
     }
 
-    /// Publishes a container of types; returns the status.
+    /// Publishes a container of BTF; returns the status.
     pub fn types(&mut self, module: &str, bytes: &[u8]) -> u32 {
+        self.types_as(TypeFormat::Btf, module, bytes)
+    }
+
+    /// Publishes a container of types; returns the status.
+    pub fn types_as(&mut self, format: TypeFormat, module: &str, bytes: &[u8]) -> u32 {
         let Ok(gva) = self.put(0, bytes) else { return u32::MAX };
         let mut body = Types::ZERO;
         body.gva = gva;
         body.len = u64::try_from(bytes.len()).unwrap_or(0);
-        body.format = TypeFormat::Btf.raw();
+        body.format = format.raw();
         set_text(&mut body.module, module);
         self.call(Call::Types, &body).0
     }

@@ -37,14 +37,16 @@ impl<'w> Types<'w> {
 
     /// A container, read if it has not been. The first is the base of the others.
     fn container(&mut self, at: usize) -> Option<Rc<Btf<'w>>> {
-        let Container { module, bytes, state } = self.containers.get(at)?;
-        match state {
+        let Container { module, alone, state } = self.containers.get_mut(at)?;
+        let bytes = match state {
             State::Read(btf) => return Some(Rc::clone(btf)),
             State::Refused => return None,
-            State::Unread => {}
-        }
-        let (module, bytes) = (*module, *bytes);
-        let base = if at == 0 { None } else { Some(self.container(0)?) };
+            // Whatever becomes of it, it is not read twice.
+            State::Unread(bytes) => std::mem::take(bytes),
+        };
+        let (module, alone) = (*module, *alone);
+        *state = State::Refused;
+        let base = if at == 0 || alone { None } else { Some(self.container(0)?) };
         let (state, found) = match Btf::parse(bytes, base).map(Rc::new) {
             Ok(btf) => (State::Read(Rc::clone(&btf)), Some(btf)),
             Err(error) => {
@@ -133,7 +135,7 @@ impl<'w> Types<'w> {
         Type::Qualified { qualifier, target: self.foreign(at, number) }
     }
 
-    fn import_compound(&mut self, at: usize, btf: &Btf<'w>, record: &Record<'w>, tag: Tag) -> Type {
+    fn import_compound(&mut self, at: usize, btf: &Btf<'w>, record: &Record<'_>, tag: Tag) -> Type {
         let members = btf.members(record);
         let members = members.iter().map(|member| self.import_member(at, btf, member)).collect();
         let (name, size) = (record.name.into(), record.size_or_type);
@@ -201,7 +203,7 @@ mod tests {
         let inner = b.compound(kind::UNION, "", 8, &[("cred", pointer, 0, 0)]);
         let members = [("", inner, 128, 0), ("comm", comm, 192, 0), ("flag", uint, 320, 3)];
         b.compound(kind::STRUCT, "task_struct", 64, &members);
-        TestWorld::with_btf(b.finish())
+        TestWorld::with_btf(b.finish().unwrap())
     }
 
     /// Members of unnamed unions are found in the outer struct, at the sum of the offsets.
@@ -229,7 +231,7 @@ mod tests {
         b.reference(kind::TYPEDEF, "a", 2);
         b.reference(kind::CONST, "", 1);
         b.array(3, 3, 2);
-        let world = TestWorld::with_btf(b.finish());
+        let world = TestWorld::with_btf(b.finish().unwrap());
         let mut types = Types::new(&world);
         let a = types.typedef("a").unwrap();
         assert!(matches!(types.resolve(a), Type::Void));

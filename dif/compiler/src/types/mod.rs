@@ -14,18 +14,22 @@
 
 mod btf;
 mod ctext;
+pub mod ctf;
 mod import;
 mod names;
+mod prepare;
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     rc::Rc,
 };
 
 #[cfg(test)]
-pub(crate) use btf::build::BtfBuilder;
-pub use btf::{Btf, BtfError};
+pub(crate) use btf::BtfWriter as BtfBuilder;
+pub use btf::{Btf, BtfError, TooLarge};
 pub use ctext::parse_c_type;
+pub use prepare::{Prepared, prepare};
 
 use crate::world::{TypeFormat, World};
 
@@ -222,13 +226,14 @@ pub struct Types<'w> {
 #[derive(Debug)]
 struct Container<'w> {
     module: &'w str,
-    bytes: &'w [u8],
+    /// Whether it refers to no other.
+    alone: bool,
     state: State<'w>,
 }
 
 #[derive(Debug)]
 enum State<'w> {
-    Unread,
+    Unread(Cow<'w, [u8]>),
     Read(Rc<Btf<'w>>),
     Refused,
 }
@@ -237,22 +242,13 @@ impl<'w> Types<'w> {
     /// The types of a world. Containers are read when a name is looked for in them.
     #[must_use]
     pub fn new(world: &'w dyn World) -> Self {
-        let mut warnings = Vec::new();
-        let mut containers = Vec::new();
-        for container in world.types() {
-            match container.format {
-                TypeFormat::Btf => containers.push(Container {
-                    module: container.module,
-                    bytes: container.bytes,
-                    state: State::Unread,
-                }),
-                TypeFormat::Ctf => warnings.push(format!(
-                    "{}: the types of {} are CTF, which cannot be read yet",
-                    world.name(),
-                    container.module
-                )),
-            }
-        }
+        let (prepared, warnings) = prepare(&world.types());
+        let container = |one: Prepared<'w>| Container {
+            module: one.module,
+            alone: one.format == TypeFormat::BtfAlone,
+            state: State::Unread(one.bytes),
+        };
+        let containers = prepared.into_iter().map(container).collect();
         let mut types = Self {
             slots: Vec::new(),
             containers,

@@ -12,9 +12,16 @@
 //! A module's BTF is *split*: its type numbers and string offsets go on where those of the kernel
 //! image end.
 //!
+//! BTF is also what all other formats are made into (`super::prepare`), so that one reader serves all.
+//!
 //! The bytes are a guest's: every offset and count is checked, and nothing is trusted to end.
 
-use std::rc::Rc;
+mod write;
+
+use std::{borrow::Cow, ops::Range, rc::Rc};
+
+pub(crate) use write::BtfWriter;
+pub use write::TooLarge;
 
 /// `BTF_KIND_*` of `linux/btf.h`, those with a use here.
 pub(super) mod kind {
@@ -70,8 +77,9 @@ pub enum BtfError {
 /// One container.
 #[derive(Debug)]
 pub struct Btf<'a> {
-    types: &'a [u8],
-    strings: &'a [u8],
+    bytes: Cow<'a, [u8]>,
+    types: Range<usize>,
+    strings: Range<usize>,
     offsets: Vec<u32>,
     base: Option<Rc<Btf<'a>>>,
     first_id: u32,
@@ -105,7 +113,11 @@ impl<'a> Btf<'a> {
     ///
     /// # Errors
     /// [`BtfError`] if the bytes are no BTF that can be walked to its end.
-    pub fn parse(bytes: &'a [u8], base: Option<Rc<Btf<'a>>>) -> Result<Self, BtfError> {
+    pub fn parse(
+        bytes: impl Into<Cow<'a, [u8]>>,
+        base: Option<Rc<Self>>,
+    ) -> Result<Self, BtfError> {
+        let bytes = bytes.into();
         let header = bytes.get(..HEADER).ok_or(BtfError::Truncated)?;
         let magic = u16::from_le_bytes([header[0], header[1]]);
         if magic != MAGIC {
@@ -115,16 +127,26 @@ impl<'a> Btf<'a> {
             return Err(BtfError::Version(header[2]));
         }
         let start = word(header, 4).ok_or(BtfError::Truncated)?;
-        let section = |at: usize| -> Option<&'a [u8]> {
+        let section = |at: usize| -> Option<Range<usize>> {
             let offset = start.checked_add(word(header, at)?)? as usize;
-            bytes.get(offset..offset.checked_add(word(header, at + 4)? as usize)?)
+            let range = offset..offset.checked_add(word(header, at + 4)? as usize)?;
+            bytes.get(range.clone()).map(|_| range)
         };
         let types = section(8).ok_or(BtfError::Truncated)?;
         let strings = section(16).ok_or(BtfError::Truncated)?;
         let first_id = base.as_ref().map_or(1, |base| base.end_id());
         let first_string = base.as_ref().map_or(0, |base| base.end_string());
-        let offsets = record_offsets(types, first_id)?;
-        Ok(Self { types, strings, offsets, base, first_id, first_string })
+        let records = bytes.get(types.clone()).unwrap_or_default();
+        let offsets = record_offsets(records, first_id)?;
+        Ok(Self { bytes, types, strings, offsets, base, first_id, first_string })
+    }
+
+    fn types(&self) -> &[u8] {
+        self.bytes.get(self.types.clone()).unwrap_or_default()
+    }
+
+    fn strings(&self) -> &[u8] {
+        self.bytes.get(self.strings.clone()).unwrap_or_default()
     }
 
     /// One past the last type's number.
@@ -134,7 +156,7 @@ impl<'a> Btf<'a> {
     }
 
     fn end_string(&self) -> u32 {
-        let own = u32::try_from(self.strings.len()).unwrap_or(u32::MAX);
+        let own = u32::try_from(self.strings().len()).unwrap_or(u32::MAX);
         self.first_string.saturating_add(own)
     }
 
@@ -144,22 +166,22 @@ impl<'a> Btf<'a> {
         self.first_id
     }
 
-    fn string(&self, offset: u32) -> &'a str {
+    fn string(&self, offset: u32) -> &str {
         if offset < self.first_string {
             return self.base.as_ref().map_or("", |base| base.string(offset));
         }
-        let rest = self.strings.get((offset - self.first_string) as usize..).unwrap_or_default();
+        let rest = self.strings().get((offset - self.first_string) as usize..).unwrap_or_default();
         let text = rest.split(|byte| *byte == 0).next().unwrap_or_default();
         std::str::from_utf8(text).unwrap_or("")
     }
 
     /// A type's record; `None` for 0 (`void`) and for numbers that no type has.
-    pub(super) fn record(&self, id: u32) -> Option<Record<'a>> {
+    pub(super) fn record(&self, id: u32) -> Option<Record<'_>> {
         if id < self.first_id {
             return self.base.as_ref()?.record(id);
         }
         let offset = *self.offsets.get((id - self.first_id) as usize)? as usize;
-        let record = self.types.get(offset..)?;
+        let record = self.types().get(offset..)?;
         let info = word(record, 4)?;
         let (kind, count) = split_info(info);
         let tail = record.get(RECORD..RECORD + tail_size(kind, count)?)?;
@@ -183,13 +205,13 @@ impl<'a> Btf<'a> {
             return self.string(offset) == name;
         }
         let at = (offset - self.first_string) as usize;
-        let text = self.strings.get(at..).unwrap_or_default();
+        let text = self.strings().get(at..).unwrap_or_default();
         text.starts_with(name.as_bytes()) && text.get(name.len()) == Some(&0)
     }
 
     /// Number and name of this container's own types of some kinds.
     fn own(&self, kinds: &[u8]) -> impl Iterator<Item = (u32, u32)> {
-        let types = self.types;
+        let types = self.types();
         let ids = self.first_id..self.end_id();
         ids.zip(&self.offsets).filter_map(move |(id, offset)| {
             let record = types.get(*offset as usize..)?;
@@ -200,7 +222,7 @@ impl<'a> Btf<'a> {
     }
 
     /// The members of a struct or union record.
-    pub(super) fn members(&self, record: &Record<'a>) -> Vec<BtfMember<'a>> {
+    pub(super) fn members(&self, record: &Record<'_>) -> Vec<BtfMember<'_>> {
         let entry = |at: &[u8]| {
             let raw = word(at, 8)?;
             let (bit_offset, bit_width) =
@@ -216,7 +238,7 @@ impl<'a> Btf<'a> {
     }
 
     /// The names and values of an enumeration's record.
-    pub(super) fn enumerators(&self, record: &Record<'a>) -> Vec<(&'a str, i64)> {
+    pub(super) fn enumerators(&self, record: &Record<'_>) -> Vec<(&str, i64)> {
         let wide = record.kind == kind::ENUM64;
         let entry = |at: &[u8]| {
             let low = word(at, 4)?;
@@ -287,129 +309,11 @@ fn record_offsets(types: &[u8], first_id: u32) -> Result<Vec<u32>, BtfError> {
     if at == types.len() { Ok(offsets) } else { Err(BtfError::Truncated) }
 }
 
-/// Writes BTF for tests: types are numbered from 1 in the order they are added.
-#[cfg(test)]
-pub(crate) mod build {
-    use super::{HEADER, MAGIC};
-
-    /// A container in the making.
-    #[derive(Default)]
-    pub(crate) struct BtfBuilder {
-        types: Vec<u8>,
-        strings: Vec<u8>,
-        count: u32,
-    }
-
-    impl BtfBuilder {
-        pub(crate) fn new() -> Self {
-            Self { strings: vec![0], ..Self::default() }
-        }
-
-        fn name(&mut self, name: &str) -> u32 {
-            if name.is_empty() {
-                return 0;
-            }
-            let at = u32::try_from(self.strings.len()).unwrap();
-            self.strings.extend_from_slice(name.as_bytes());
-            self.strings.push(0);
-            at
-        }
-
-        fn add(&mut self, name: &str, kind: u8, flag: bool, vlen: usize, size: u32) -> u32 {
-            let name = self.name(name);
-            let vlen = u32::try_from(vlen).unwrap();
-            let info = (u32::from(kind) << 24) | (u32::from(flag) << 31) | vlen;
-            self.words(&[name, info, size]);
-            self.count += 1;
-            self.count
-        }
-
-        fn words(&mut self, words: &[u32]) {
-            for word in words {
-                self.types.extend_from_slice(&word.to_le_bytes());
-            }
-        }
-
-        /// `encoding`: 1 signed, 2 char, 4 bool.
-        pub(crate) fn int(&mut self, name: &str, size: u32, encoding: u32) -> u32 {
-            let id = self.add(name, 1, false, 0, size);
-            self.words(&[(encoding << 24) | (size * 8)]);
-            id
-        }
-
-        /// Pointers (2), typedefs (8), `volatile` (9), `const` (10), functions (12).
-        pub(crate) fn reference(&mut self, kind: u8, name: &str, target: u32) -> u32 {
-            self.add(name, kind, false, 0, target)
-        }
-
-        pub(crate) fn array(&mut self, element: u32, index: u32, count: u32) -> u32 {
-            let id = self.add("", 3, false, 0, 0);
-            self.words(&[element, index, count]);
-            id
-        }
-
-        /// Members: name, type, offset in bits, width in bits or 0.
-        pub(crate) fn compound(
-            &mut self,
-            kind: u8,
-            name: &str,
-            size: u32,
-            members: &[(&str, u32, u32, u32)],
-        ) -> u32 {
-            let names: Vec<u32> = members.iter().map(|member| self.name(member.0)).collect();
-            let id = self.add(name, kind, true, members.len(), size);
-            for (name, (_, ty, offset, width)) in names.into_iter().zip(members) {
-                self.words(&[name, *ty, (width << 24) | offset]);
-            }
-            id
-        }
-
-        pub(crate) fn enumeration(&mut self, name: &str, values: &[(&str, u32)]) -> u32 {
-            let names: Vec<u32> = values.iter().map(|value| self.name(value.0)).collect();
-            let id = self.add(name, 6, true, values.len(), 4);
-            for (name, (_, value)) in names.into_iter().zip(values) {
-                self.words(&[name, *value]);
-            }
-            id
-        }
-
-        pub(crate) fn enumeration64(&mut self, name: &str, values: &[(&str, u64)]) -> u32 {
-            let names: Vec<u32> = values.iter().map(|value| self.name(value.0)).collect();
-            let id = self.add(name, 19, false, values.len(), 8);
-            for (name, (_, value)) in names.into_iter().zip(values) {
-                let low = u32::try_from(value & 0xffff_ffff).unwrap();
-                self.words(&[name, low, u32::try_from(value >> 32).unwrap()]);
-            }
-            id
-        }
-
-        pub(crate) fn variable(&mut self, name: &str, ty: u32) -> u32 {
-            let id = self.add(name, 14, false, 0, ty);
-            self.words(&[1]);
-            id
-        }
-
-        pub(crate) fn finish(self) -> Vec<u8> {
-            let header = u32::try_from(HEADER).unwrap();
-            let types = u32::try_from(self.types.len()).unwrap();
-            let strings = u32::try_from(self.strings.len()).unwrap();
-            let mut out = Vec::from(MAGIC.to_le_bytes());
-            out.extend_from_slice(&[1, 0]);
-            for word in [header, 0, types, types, strings] {
-                out.extend_from_slice(&word.to_le_bytes());
-            }
-            out.extend_from_slice(&self.types);
-            out.extend_from_slice(&self.strings);
-            out
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{build::BtfBuilder, *};
+    use super::{write::BtfWriter as BtfBuilder, *};
 
     fn sample() -> Vec<u8> {
         let mut b = BtfBuilder::new();
@@ -417,14 +321,14 @@ mod tests {
         b.compound(kind::STRUCT, "pair", 8, &[("a", int, 0, 0), ("b", int, 32, 3)]);
         b.enumeration("color", &[("RED", 1), ("LESS", 0xffff_ffff)]);
         b.enumeration64("wide", &[("HUGE", 1 << 40)]);
-        b.finish()
+        b.finish().unwrap()
     }
 
     /// What was written comes back: names, members with bit-fields, signed and 64-bit values.
     #[test]
     fn records_are_read_back() {
         let bytes = sample();
-        let btf = Btf::parse(&bytes, None).unwrap();
+        let btf = Btf::parse(&*bytes, None).unwrap();
         assert_eq!(btf.end_id(), 5);
         let pair = btf.record(btf.find(&[kind::STRUCT], "pair").unwrap()).unwrap();
         let members = btf.members(&pair);
@@ -439,12 +343,12 @@ mod tests {
     #[test]
     fn split_containers_continue_their_base() {
         let bytes = sample();
-        let base = Rc::new(Btf::parse(&bytes, None).unwrap());
+        let base = Rc::new(Btf::parse(&*bytes, None).unwrap());
         let mut b = BtfBuilder::new();
         b.reference(kind::PTR, "", 1);
         // A split container's string offsets start where the base's end; only unnamed types here.
-        let split_bytes = b.finish();
-        let split = Btf::parse(&split_bytes, Some(base)).unwrap();
+        let split_bytes = b.finish().unwrap();
+        let split = Btf::parse(split_bytes, Some(base)).unwrap();
         assert_eq!(split.first_id(), 5);
         assert_eq!(split.record(5).unwrap().size_or_type, 1);
         assert_eq!(split.record(1).unwrap().name, "int");
@@ -459,7 +363,7 @@ mod tests {
                 *byte = value;
             }
             bytes.truncate(bytes.len().saturating_sub(cut / 8));
-            if let Ok(btf) = Btf::parse(&bytes, None) {
+            if let Ok(btf) = Btf::parse(&*bytes, None) {
                 for id in 0..btf.end_id() + 2 {
                     if let Some(record) = btf.record(id) {
                         let _ = (btf.members(&record), btf.enumerators(&record));
