@@ -1,20 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The host's commands: a POLL brings runs of probes to instrument or to restore, and the next
- * POLL says what became of them.
+ * POLL says what became of them. A reply's commands are carried out together: flags first, then
+ * functions' text in one pass.
  */
 #include "hypertrace.h"
 
 static uint32_t acknowledged;
 static uint32_t failed;
 
-/* Instruments or restores one probe. */
+/* Probes that are gone and not announced as such yet: a run of ids. */
+static uint32_t gone_first, gone_count;
+
+/* Instruments or restores one probe; functions wait for ht_fbt_commit(). */
 static int
-set(uint32_t id __unused, struct ht_probe *probe, bool on)
+set(struct ht_probe *probe, bool on)
 {
 	switch (probe->kind) {
+	case HT_PROBE_KIND_FBT_ENTRY:
+	case HT_PROBE_KIND_FBT_RETURN:
+		return (ht_fbt_set(probe->index, probe->kind, on));
+	case HT_PROBE_KIND_SYSCALL_ENTRY:
+	case HT_PROBE_KIND_SYSCALL_RETURN:
+		return (ht_syscall_set(probe->index, probe->kind, on));
 	case HT_PROBE_KIND_SDT:
 		return (ht_sdt_set(probe->index, on));
+	case HT_PROBE_KIND_PROFILE:
+	case HT_PROBE_KIND_TICK:
+		return (ht_profile_set(probe->index, on));
 	default:
 		return (ENOENT);
 	}
@@ -33,7 +46,7 @@ enable(uint32_t id, const struct ht_command *command)
 	HT_WRITE(probe->frames, MIN(command->arg, HT_MAX_STACK));
 	atomic_thread_fence_rel();
 	HT_WRITE(probe->enabled, 1);
-	if (!was && set(id, probe, true) != 0) {
+	if (!was && set(probe, true) != 0) {
 		HT_WRITE(probe->enabled, 0);
 		return (false);
 	}
@@ -48,7 +61,7 @@ disable(uint32_t id)
 	if (probe == NULL || !probe->enabled)
 		return;
 	HT_WRITE(probe->enabled, 0);
-	set(id, probe, false);
+	set(probe, false);
 }
 
 void
@@ -56,8 +69,29 @@ ht_disable_all(void)
 {
 	uint32_t id;
 
-	for (id = 1; id <= ht_probes; id++)
+	for (id = 1; id <= ht_probes(); id++)
 		disable(id);
+	ht_fbt_commit();
+}
+
+void
+ht_probes_gone(void)
+{
+	if (gone_count != 0)
+		ht_probe_remove(gone_first, gone_count);
+	gone_count = 0;
+}
+
+void
+ht_probe_gone(uint32_t id)
+{
+	if (id == 0)
+		return;
+	disable(id);
+	if (gone_count != 0 && id != gone_first + gone_count)
+		ht_probes_gone();
+	if (gone_count++ == 0)
+		gone_first = id;
 }
 
 static void
@@ -65,7 +99,7 @@ carry_out(const struct ht_command *command)
 {
 	uint32_t id = command->first_probe;
 	/* The host is trusted, but a run must end. */
-	uint32_t count = MIN(command->nprobes, ht_probes);
+	uint32_t count = MIN(command->nprobes, ht_probes());
 
 	if (command->op == HT_OP_DISABLE_ALL) {
 		ht_disable_all();
@@ -90,6 +124,7 @@ carry_out_all(const struct ht_poll_reply *reply, uint32_t count)
 	memcpy(commands, reply + 1, count * sizeof(*commands));
 	for (i = 0; i < count; i++)
 		carry_out(&commands[i]);
+	failed += ht_fbt_commit();
 	free(commands, M_HYPERTRACE);
 }
 

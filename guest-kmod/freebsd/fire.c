@@ -68,10 +68,10 @@ fill(struct ht_fire *fire, const struct ht_event *event, uint16_t context, uint1
 		fire->args[i] = i < event->nargs ? event->args[i] : 0;
 	fire->probe = event->id;
 	fire->present = context & (HT_CONTEXT_IDS | HT_CONTEXT_EXECNAME | HT_CONTEXT_KSTACK |
-	    HT_CONTEXT_UREGS);
+	    HT_CONTEXT_UREGS | HT_CONTEXT_VTIMESTAMP);
 	fire->thread = (uintptr_t)td;
 	fire->errno = event->error;
-	fire->guest_time = 0;
+	fire->guest_time = ht_now();
 	fire->ip = event->ip;
 	fire->sp = event->sp;
 	fire->fp = event->fp;
@@ -82,6 +82,8 @@ fill(struct ht_fire *fire, const struct ht_event *event, uint16_t context, uint1
 		fill_ids(fire, td);
 	if ((context & HT_CONTEXT_EXECNAME) != 0)
 		fill_execname(fire, td);
+	if ((context & HT_CONTEXT_VTIMESTAMP) != 0 && !ht_thread_time(&fire->vtimestamp))
+		fire->present &= ~HT_CONTEXT_VTIMESTAMP;
 	if ((context & HT_CONTEXT_UREGS) != 0)
 		fill_user(fire, td);
 	if ((context & HT_CONTEXT_KSTACK) != 0)

@@ -5,12 +5,16 @@
  *   main.c        load, unload, the thread that polls, whose turn it is
  *   call.c        descriptor pages and the doorbell
  *   kernel.c      what is asked of the kernel by name, and may be missing
+ *   chunks.c      arrays that grow in place
  *   table.c       probes by id, and the batches in which they are announced
- *   publish.c     fills the table: HELLO, symbols, types, files that come and go
+ *   publish.c     fills the table: HELLO, files that come and go
+ *   types.c       a file's types and symbols
  *   control.c     carries out the host's commands
  *   fire.c        a fire: fills the descriptor of this CPU and level, rings
  *   stack.c       kernel stacks
- *   sdt.c         the kernel's static probes, so most providers
+ *   clock.c       time on the firing path
+ *   insn.c        lengths of instructions
+ *   sdt.c fbt.c syscall.c profile.c   the providers; sdt.c's are most
  *
  * Locks: one, the turn (main.c). The tables are read and changed only by whose turn it is. The
  * firing path takes none; what it reads is either written once before the hook that leads there, or
@@ -30,6 +34,8 @@
 #include <sys/proc.h>
 #include <sys/sdt.h>
 #include <sys/smp.h>
+#include <sys/sysent.h>
+#include <sys/dtrace_bsd.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 
@@ -47,9 +53,6 @@ MALLOC_DECLARE(M_HYPERTRACE);
 /* A word that the firing path reads while another thread writes it. */
 #define	HT_READ(word)		(*(volatile __typeof(word) *)&(word))
 #define	HT_WRITE(word, value)	(*(volatile __typeof(word) *)&(word) = (value))
-
-/* The upper half of the address space is the kernel's, with four levels of page tables or five. */
-#define	HT_IS_KERNEL(addr)	((intptr_t)(addr) < 0)
 
 #define	ht_say(format, ...)	printf("hypertrace: " format "\n", ##__VA_ARGS__)
 
@@ -97,6 +100,9 @@ struct ht_kernel {
 	sdt_probe_func_t sdt_probe_stub;
 	volatile bool	*sdt_probes_enabled;
 	volatile bool	*lockstat_enabled;
+	systrace_probe_func_t *systrace_probe_func;
+	bool		*systrace_enabled;
+	dtrace_trap_func_t *dtrace_trap_func;
 #if __FreeBSD_version >= 1500000
 	__typeof(sdt_tracepoint_valid) *sdt_tracepoint_valid;
 	__typeof(sdt_tracepoint_patch) *sdt_tracepoint_patch;
@@ -106,6 +112,33 @@ struct ht_kernel {
 
 extern struct ht_kernel ht_kernel;
 void	ht_kernel_init(void);
+
+/* clock.c */
+
+void	ht_clock_init(void);
+uint64_t ht_now(void);
+bool	ht_thread_time(uint64_t *ns);
+
+/* chunks.c */
+
+#define	HT_CHUNK	4096
+#define	HT_CHUNKS	(HT_MAX_PROBES / HT_CHUNK)
+
+struct ht_chunks {
+	size_t		size;	/* of an element */
+	uint32_t	count;
+	uint8_t		*chunks[HT_CHUNKS];
+};
+
+void	*ht_chunks_next(struct ht_chunks *a);
+void	ht_chunks_take(struct ht_chunks *a);
+void	ht_chunks_free(struct ht_chunks *a);
+
+static inline void *
+ht_chunks_at(const struct ht_chunks *a, uint32_t index)
+{
+	return (a->chunks[index / HT_CHUNK] + index % HT_CHUNK * a->size);
+}
 
 /* table.c */
 
@@ -131,7 +164,7 @@ struct ht_description {
 	const char	*args;
 };
 
-extern uint32_t ht_probes;
+uint32_t ht_probes(void);
 struct ht_probe *ht_probe(uint32_t id);
 uint32_t ht_probe_add(const struct ht_description *d);
 int	ht_probe_flush(bool last);
@@ -153,6 +186,9 @@ void	ht_forget_file(linker_file_t file);
 
 int	ht_poll(bool *more);
 void	ht_disable_all(void);
+/* A probe is no more: disabled, and announced as gone when a run of such ends. */
+void	ht_probe_gone(uint32_t id);
+void	ht_probes_gone(void);
 
 /* fire.c */
 
@@ -167,6 +203,23 @@ struct ht_event {
 	int32_t		error;
 };
 
+/*
+ * Field by field, since an initialiser may become a call. `frame` is that of our own function that
+ * the probe's site called; NULL if something else says where the probe is.
+ */
+static inline void
+ht_event_init(struct ht_event *event, const uint64_t *args, const uintptr_t *frame)
+{
+	event->id = 0;
+	event->nargs = 0;
+	event->args = args;
+	event->ip = frame != NULL ? frame[1] : 0;
+	event->sp = (uintptr_t)(frame != NULL ? frame + 2 : NULL);
+	event->fp = frame != NULL ? frame[0] : 0;
+	event->caller = 0;
+	event->error = 0;
+}
+
 void	ht_fire(const struct ht_event *event);
 void	ht_drop(void);
 
@@ -174,12 +227,35 @@ void	ht_drop(void);
 
 uint32_t ht_stack(const struct ht_event *event, uint64_t *frames, uint32_t most);
 
-/* Providers: publish, enable and disable one probe, forget a file's, forget all. */
+/* types.c */
+
+int	ht_types_publish(linker_file_t file, const char *module, bool *complete);
+
+/*
+ * Providers: publish; enable or disable one probe; forget a file's; let the hook go, when nothing is
+ * enabled; forget all, when no CPU is inside the hook.
+ */
 
 void	ht_sdt_function(const char *name, uintptr_t addr, size_t size);
 int	ht_sdt_publish(linker_file_t file, const char *module);
 int	ht_sdt_set(uint32_t index, bool on);
 void	ht_sdt_forget(linker_file_t file);
+void	ht_sdt_unhook(void);
 void	ht_sdt_exit(void);
+
+void	ht_fbt_add(const char *name, linker_file_t file, const char *module, uintptr_t addr,
+	    size_t size);
+int	ht_fbt_set(uint32_t index, uint8_t kind, bool on);
+uint32_t ht_fbt_commit(void);
+void	ht_fbt_forget(linker_file_t file);
+void	ht_fbt_unhook(void);
+void	ht_fbt_exit(void);
+
+int	ht_syscall_publish(void);
+int	ht_syscall_set(uint32_t number, uint8_t kind, bool on);
+void	ht_syscall_unhook(void);
+
+int	ht_profile_publish(void);
+int	ht_profile_set(uint32_t rate, bool on);
 
 #endif

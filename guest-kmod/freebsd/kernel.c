@@ -34,6 +34,9 @@ ht_kernel_init(void)
 	FIND(sdt_probe_stub, "no static probes");
 	FIND(sdt_probes_enabled, "no static probes");
 	FIND(lockstat_enabled, "no lockstat probes");
+	FIND(systrace_probe_func, "no system calls");
+	FIND(systrace_enabled, "no system calls");
+	FIND(dtrace_trap_func, "no functions (fbt)");
 #if __FreeBSD_version >= 1500000
 	FIND(sdt_tracepoint_valid, "no static probes");
 	FIND(sdt_tracepoint_patch, "no static probes");

@@ -224,6 +224,7 @@ load(void)
 
 	mtx_init(&lock, "hypertrace", NULL, MTX_DEF);
 	ht_kernel_init();
+	ht_clock_init();
 	error = ht_pages_alloc();
 	if (error != 0)
 		return (error);

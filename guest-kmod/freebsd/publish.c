@@ -100,16 +100,25 @@ module_name(linker_file_t file, char *name, size_t size)
 		name[len - 3] = '\0';
 }
 
+/* What add_function() is told of the file whose functions come. */
+struct listing {
+	const char	*module;
+	bool		complete;	/* its symbols are announced */
+};
+
 static int
-add_function(linker_file_t file __unused, int number __unused, linker_symval_t *symbol, void *arg)
+add_function(linker_file_t file, int number __unused, linker_symval_t *symbol, void *arg)
 {
-	const char *module = arg;
+	const struct listing *listing = arg;
 	uintptr_t addr = (uintptr_t)symbol->value;
 
-	if (symbol->name == NULL || symbol->name[0] == '\0' || !HT_IS_KERNEL(addr))
+	if (symbol->name == NULL || symbol->name[0] == '\0' || addr == 0)
 		return (0);
 	ht_sdt_function(symbol->name, addr, symbol->size);
-	return (ht_symbol_add(symbol->name, module, addr, symbol->size, 't'));
+	ht_fbt_add(symbol->name, file, listing->module, addr, symbol->size);
+	if (listing->complete)
+		return (0);
+	return (ht_symbol_add(symbol->name, listing->module, addr, symbol->size, 't'));
 }
 
 static bool
@@ -128,6 +137,7 @@ static int
 publish_file(linker_file_t file, void *arg __unused)
 {
 	char module[HT_MAX_NAME + 1];
+	struct listing listing = { .module = module };
 	struct known *known;
 	int error;
 
@@ -138,7 +148,9 @@ publish_file(linker_file_t file, void *arg __unused)
 	known->next = known_files;
 	known_files = known;
 	module_name(file, module, sizeof(module));
-	error = linker_file_function_listall(file, add_function, module);
+	error = ht_types_publish(file, module, &listing.complete);
+	if (error == 0)
+		error = linker_file_function_listall(file, add_function, &listing);
 	if (error == 0)
 		error = ht_sdt_publish(file, module);
 	return (error);
@@ -165,6 +177,8 @@ ht_forget_file(linker_file_t file)
 		*place = known->next;
 		free(known, M_HYPERTRACE);
 		ht_sdt_forget(file);
+		ht_fbt_forget(file);
+		ht_probes_gone();
 		return;
 	}
 }
@@ -183,6 +197,10 @@ ht_publish(void)
 		return (error);
 	error = ht_table_init(max_probes);
 	if (error == 0)
+		error = ht_profile_publish();
+	if (error == 0)
+		error = ht_syscall_publish();
+	if (error == 0)
 		error = linker_file_foreach(publish_file, NULL);
 	if (error == 0)
 		error = ht_symbol_flush(true);
@@ -191,7 +209,7 @@ ht_publish(void)
 	if (error != 0)
 		ht_unpublish();
 	else
-		ht_say("%u probes", ht_probes);
+		ht_say("%u probes", ht_probes());
 	return (error);
 }
 
@@ -206,10 +224,18 @@ ht_unpublish(void)
 	int error;
 
 	ht_disable_all();
+	/* First those on their way to a hook, which must still be there, then those inside. */
+	error = ht_quiesce();
+	if (error != 0)
+		return (error);
+	ht_sdt_unhook();
+	ht_syscall_unhook();
+	ht_fbt_unhook();
 	error = ht_quiesce();
 	if (error != 0)
 		return (error);
 	ht_sdt_exit();
+	ht_fbt_exit();
 	ht_call(HT_CALL_GOODBYE, 0);
 	while ((known = known_files) != NULL) {
 		known_files = known->next;

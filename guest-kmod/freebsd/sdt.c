@@ -14,10 +14,6 @@
  */
 #include "hypertrace.h"
 
-/* Sites lie in chunks that are never moved, so the hook needs no lock to find one. */
-#define	CHUNK	1024
-#define	CHUNKS	64
-
 /* The places of a file's probes, to be patched when one is enabled. */
 struct set {
 	void		*start;
@@ -32,9 +28,9 @@ struct site {
 	uint32_t	nargs;
 };
 
-static struct site *chunks[CHUNKS];
-static uint32_t nsites;
+static struct ht_chunks sites = { .size = sizeof(struct site) };
 static uint32_t nenabled, nlockstat;
+static bool hooked;
 
 /* sdt_probe and sdt_probe6 of 15.0, which stand between a site and our hook. */
 static struct range {
@@ -67,7 +63,7 @@ is_between(uintptr_t addr)
 static struct site *
 site_of(uint32_t index)
 {
-	return (&chunks[index / CHUNK][index % CHUNK]);
+	return (ht_chunks_at(&sites, index));
 }
 
 /* The hook. Only 6-argument probes pass arg5, and 7-argument ones of 14.x arg6. */
@@ -76,18 +72,17 @@ on_probe(uint32_t id, uintptr_t arg0, uintptr_t arg1, uintptr_t arg2, uintptr_t 
     uintptr_t arg4, uintptr_t arg5, uintptr_t arg6)
 {
 	uint64_t args[] = { arg0, arg1, arg2, arg3, arg4, arg5, arg6 };
-	uintptr_t *frame = __builtin_frame_address(0);
+	const uintptr_t *frame = __builtin_frame_address(0);
 	struct ht_probe *probe = ht_probe(id);
-	struct ht_event event = { .id = id, .args = args };
+	struct ht_event event;
 
 	if (probe == NULL || probe->kind != HT_PROBE_KIND_SDT)
 		return;
-	event.nargs = MIN(site_of(probe->index)->nargs, nitems(args));
 	if (is_between(frame[1]))
-		frame = (uintptr_t *)frame[0];
-	event.ip = frame[1];
-	event.sp = (uintptr_t)(frame + 2);
-	event.fp = frame[0];
+		frame = (const uintptr_t *)frame[0];
+	ht_event_init(&event, args, frame);
+	event.id = id;
+	event.nargs = MIN(site_of(probe->index)->nargs, nitems(args));
 	ht_fire(&event);
 }
 
@@ -151,17 +146,6 @@ d_name(const char *from, char *to, size_t size)
 	*to = '\0';
 }
 
-static struct site *
-new_site(void)
-{
-	if (nsites == CHUNK * CHUNKS)
-		return (NULL);
-	if (chunks[nsites / CHUNK] == NULL)
-		chunks[nsites / CHUNK] = malloc(CHUNK * sizeof(struct site), M_HYPERTRACE,
-		    M_WAITOK | M_ZERO);
-	return (site_of(nsites));
-}
-
 /* The sets of one file. */
 struct file_sets {
 	struct set	probes;
@@ -174,10 +158,10 @@ publish(linker_file_t file, const char *module, struct sdt_probe *probe,
     const struct file_sets *sets)
 {
 	char text[HT_MAX_TYPES + 1], name[HT_MAX_NAME + 1];
-	struct site *site = new_site();
+	struct site *site = ht_chunks_next(&sites);
 	struct ht_description d = {
 		.kind = HT_PROBE_KIND_SDT,
-		.index = nsites,
+		.index = sites.count,
 		.provider = probe->prov->name,
 		.module = probe->mod[0] != '\0' ? probe->mod : module,
 		.function = probe->func[0] != '\0' ? probe->func : "none",
@@ -195,7 +179,7 @@ publish(linker_file_t file, const char *module, struct sdt_probe *probe,
 	site->tracepoints = sets->tracepoints;
 	site->id = ht_probe_add(&d);
 	if (site->id != 0)
-		nsites++;
+		ht_chunks_take(&sites);
 }
 
 int
@@ -283,25 +267,31 @@ take_hook(void)
 	if (ht_kernel.sdt_probe_stub == NULL || ht_kernel.sdt_probes_enabled == NULL ||
 	    !can_patch())
 		return (ENOENT);
-	if (nenabled++ != 0)
-		return (0);
-	if (*ht_kernel.sdt_probe_func != ht_kernel.sdt_probe_stub) {
-		nenabled--;
+	if (!hooked && *ht_kernel.sdt_probe_func != ht_kernel.sdt_probe_stub)
 		return (EBUSY);
-	}
 	*ht_kernel.sdt_probe_func = (sdt_probe_func_t)on_probe;
-	atomic_thread_fence_rel();
-	*ht_kernel.sdt_probes_enabled = true;
+	hooked = true;
+	if (nenabled++ == 0) {
+		atomic_thread_fence_rel();
+		*ht_kernel.sdt_probes_enabled = true;
+	}
 	return (0);
 }
 
+/* The hook itself stays, for those that have looked at their probe's id already. */
 static void
 let_hook_go(void)
 {
-	if (--nenabled != 0)
-		return;
-	*ht_kernel.sdt_probes_enabled = false;
-	*ht_kernel.sdt_probe_func = ht_kernel.sdt_probe_stub;
+	if (--nenabled == 0)
+		*ht_kernel.sdt_probes_enabled = false;
+}
+
+void
+ht_sdt_unhook(void)
+{
+	if (hooked)
+		*ht_kernel.sdt_probe_func = ht_kernel.sdt_probe_stub;
+	hooked = false;
 }
 
 /* Locks look at a word of their own before their probes' ids. */
@@ -344,27 +334,19 @@ ht_sdt_forget(linker_file_t file)
 {
 	uint32_t i;
 
-	for (i = 0; i < nsites; i++) {
+	for (i = 0; i < sites.count; i++) {
 		struct site *site = site_of(i);
 
 		if (site->file != file)
 			continue;
-		if (ht_probe(site->id)->enabled)
-			ht_sdt_set(i, false);
+		ht_probe_gone(site->id);
 		site->file = NULL;
-		ht_probe_remove(site->id, 1);
 	}
 }
 
-/* Forgets all. Nothing is enabled, and no CPU inside the hook any more. */
+/* Forgets all. No CPU is inside the hook any more. */
 void
 ht_sdt_exit(void)
 {
-	uint32_t i;
-
-	for (i = 0; i < CHUNKS; i++) {
-		free(chunks[i], M_HYPERTRACE);
-		chunks[i] = NULL;
-	}
-	nsites = 0;
+	ht_chunks_free(&sites);
 }

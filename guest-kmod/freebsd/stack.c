@@ -3,7 +3,7 @@
  * Kernel stacks, innermost first, along frame pointers, which FreeBSD's kernel keeps.
  *
  * A frame is believed as long as it lies in the current thread's kernel stack, above the one
- * before it, and its return address is the kernel's. Where an interrupt or a trap lies between, the
+ * before it; a return address of 0 ends it. Where an interrupt or a trap lies between, the
  * interrupted function itself is not in the chain, as in stack(9).
  *
  * Context: any, also NMI. Bounded by `most`.
@@ -40,7 +40,7 @@ ht_stack(const struct ht_event *event, uint64_t *frames, uint32_t most)
 	while (n < most && is_frame(td, fp)) {
 		const struct frame *frame = (const struct frame *)fp;
 
-		if (!HT_IS_KERNEL(frame->caller))
+		if (frame->caller == 0)
 			break;
 		frames[n++] = frame->caller;
 		if (frame->fp <= fp)

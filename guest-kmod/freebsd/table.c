@@ -2,17 +2,12 @@
 /*
  * Probes by id, and the batches in which probes and symbols are announced.
  *
- * Ids go up without gaps and are never given out twice while the host knows us. Probes lie in
- * chunks that are never moved, so the firing path needs no lock to find one.
+ * Ids go up without gaps and are never given out twice while the host knows us.
  */
 #include "hypertrace.h"
 #include "hypertrace_entry.h"
 
-#define	CHUNK	4096
-#define	CHUNKS	(HT_MAX_PROBES / CHUNK)
-
-static struct ht_probe *chunks[CHUNKS];
-uint32_t ht_probes;
+static struct ht_chunks table = { .size = sizeof(struct ht_probe) };
 static uint32_t most_probes;
 
 /* A batch that is being filled. */
@@ -26,12 +21,18 @@ struct batch {
 static struct batch probes, symbols;
 static uint32_t batch_first;
 
+uint32_t
+ht_probes(void)
+{
+	return (HT_READ(table.count));
+}
+
 struct ht_probe *
 ht_probe(uint32_t id)
 {
-	if (id == 0 || id > HT_READ(ht_probes))
+	if (id == 0 || id > ht_probes())
 		return (NULL);
-	return (&chunks[(id - 1) / CHUNK][(id - 1) % CHUNK]);
+	return (ht_chunks_at(&table, id - 1));
 }
 
 static void
@@ -70,7 +71,7 @@ send_probes(bool last)
 	body->count = probes.count;
 	body->first_id = batch_first;
 	body->flags = flags_of(&probes, last);
-	batch_first = ht_probes + 1;
+	batch_first = ht_probes() + 1;
 	return (sent(&probes, "probes", ht_call(HT_CALL_PROBES, sizeof(*body))));
 }
 
@@ -78,20 +79,6 @@ int
 ht_probe_flush(bool last)
 {
 	return (probes.count != 0 || last ? send_probes(last) : 0);
-}
-
-/* The next free probe, NULL if the table is full. */
-static struct ht_probe *
-next_probe(void)
-{
-	uint32_t at = ht_probes;
-
-	if (at >= most_probes)
-		return (NULL);
-	if (chunks[at / CHUNK] == NULL)
-		chunks[at / CHUNK] = malloc(CHUNK * sizeof(struct ht_probe), M_HYPERTRACE,
-		    M_WAITOK | M_ZERO);
-	return (&chunks[at / CHUNK][at % CHUNK]);
 }
 
 /* Puts a probe into the table and the batch; 0 if there is no room. */
@@ -102,7 +89,7 @@ ht_probe_add(const struct ht_description *d)
 	struct ht_probe *probe;
 	uint8_t *end;
 
-	probe = next_probe();
+	probe = ht_probes() < most_probes ? ht_chunks_next(&table) : NULL;
 	if (probe == NULL)
 		return (0);
 	if (probes.len + HT_ENTRY_MOST > HT_BATCH_BYTES && send_probes(false) != 0)
@@ -120,8 +107,8 @@ ht_probe_add(const struct ht_description *d)
 	end = ht_entry_text(end, d->name, HT_MAX_NAME);
 	end = ht_entry_text(end, d->args != NULL ? d->args : "", HT_MAX_TYPES);
 	finish(&probes, head, end);
-	HT_WRITE(ht_probes, ht_probes + 1);
-	return (ht_probes);
+	ht_chunks_take(&table);
+	return (ht_probes());
 }
 
 /* Tells the host that probes are no more; their ids stay used. */
@@ -192,13 +179,7 @@ ht_table_init(uint32_t max_probes)
 void
 ht_table_clear(void)
 {
-	uint32_t i;
-
-	HT_WRITE(ht_probes, 0);
-	for (i = 0; i < CHUNKS; i++) {
-		free(chunks[i], M_HYPERTRACE);
-		chunks[i] = NULL;
-	}
+	ht_chunks_free(&table);
 	free(probes.bytes, M_HYPERTRACE);
 	free(symbols.bytes, M_HYPERTRACE);
 	memset(&probes, 0, sizeof(probes));

@@ -3,7 +3,6 @@
  * Provider profile: timers of the guest's own. `profile-N` fires N times a second on every CPU,
  * `tick-N` on one. arg0 is the kernel's program counter, arg1 the user's; one of them is 0.
  *
- * A guest announces a fixed set of rates, since the host can only enable what was announced.
  * Timers run in hard interrupt context, pinned to their CPU, and follow CPUs that come and go.
  */
 #include <linux/cpu.h>
@@ -13,24 +12,7 @@
 #include <asm/irq_regs.h>
 
 #include "hypertrace.h"
-
-static const struct {
-	const char *name;
-	u64 period;
-} rates[] = {
-	{ "profile-49", NSEC_PER_SEC / 49 },     { "profile-97", NSEC_PER_SEC / 97 },
-	{ "profile-99", NSEC_PER_SEC / 99 },     { "profile-100", NSEC_PER_SEC / 100 },
-	{ "profile-199", NSEC_PER_SEC / 199 },   { "profile-499", NSEC_PER_SEC / 499 },
-	{ "profile-997", NSEC_PER_SEC / 997 },   { "profile-999", NSEC_PER_SEC / 999 },
-	{ "profile-1001", NSEC_PER_SEC / 1001 }, { "profile-1ms", NSEC_PER_MSEC },
-	{ "profile-10ms", 10 * NSEC_PER_MSEC },  { "profile-100ms", 100 * NSEC_PER_MSEC },
-	{ "profile-1s", NSEC_PER_SEC },          { "tick-1ms", NSEC_PER_MSEC },
-	{ "tick-10ms", 10 * NSEC_PER_MSEC },     { "tick-100ms", 100 * NSEC_PER_MSEC },
-	{ "tick-1s", NSEC_PER_SEC },             { "tick-5s", 5 * NSEC_PER_SEC },
-	{ "tick-10s", 10 * NSEC_PER_SEC },       { "tick-60s", 60 * NSEC_PER_SEC },
-};
-
-#define RATES ARRAY_SIZE(rates)
+#include "hypertrace_rates.h"
 
 struct timer {
 	struct hrtimer timer;
@@ -39,18 +21,13 @@ struct timer {
 };
 
 struct timers {
-	struct timer of[RATES];
+	struct timer of[HT_RATES];
 };
 
 static DEFINE_PER_CPU(struct timers, timers);
-static u32 ids[RATES];
-static bool wanted[RATES];
+static u32 ids[HT_RATES];
+static bool wanted[HT_RATES];
 static int hotplug_state = -1;
-
-static bool is_tick(u32 rate)
-{
-	return rates[rate].name[0] == 't';
-}
 
 static enum hrtimer_restart on_timer(struct hrtimer *hrtimer)
 {
@@ -70,7 +47,7 @@ static enum hrtimer_restart on_timer(struct hrtimer *hrtimer)
 		event.ip = user_mode(regs) ? 0 : regs->ip;
 	}
 	ht_fire(&event);
-	hrtimer_forward_now(hrtimer, ns_to_ktime(rates[timer->rate].period));
+	hrtimer_forward_now(hrtimer, ns_to_ktime(ht_rates[timer->rate].period));
 	return HRTIMER_RESTART;
 }
 
@@ -90,7 +67,7 @@ static void start_here(void *data)
 	hrtimer_init(&timer->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	timer->timer.function = on_timer;
 #endif
-	hrtimer_start(&timer->timer, ns_to_ktime(rates[rate].period), HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_start(&timer->timer, ns_to_ktime(ht_rates[rate].period), HRTIMER_MODE_REL_PINNED_HARD);
 }
 
 static void stop_on(int cpu, u32 rate)
@@ -108,11 +85,11 @@ static void start_tick(int except)
 {
 	u32 rate;
 
-	for (rate = 0; rate < RATES; rate++) {
+	for (rate = 0; rate < HT_RATES; rate++) {
 		bool running = false;
 		int cpu;
 
-		if (!wanted[rate] || !is_tick(rate))
+		if (!wanted[rate] || !ht_rate_is_tick(rate))
 			continue;
 		for_each_possible_cpu(cpu)
 			running |= per_cpu(timers, cpu).of[rate].running;
@@ -131,8 +108,8 @@ static int cpu_online_here(unsigned int cpu)
 {
 	unsigned long rate;
 
-	for (rate = 0; rate < RATES; rate++)
-		if (wanted[rate] && !is_tick(rate))
+	for (rate = 0; rate < HT_RATES; rate++)
+		if (wanted[rate] && !ht_rate_is_tick(rate))
 			start_here((void *)rate);
 	return 0;
 }
@@ -141,7 +118,7 @@ static int cpu_offline_here(unsigned int cpu)
 {
 	u32 rate;
 
-	for (rate = 0; rate < RATES; rate++)
+	for (rate = 0; rate < HT_RATES; rate++)
 		stop_on(cpu, rate);
 	start_tick(cpu);
 	return 0;
@@ -160,15 +137,15 @@ int ht_profile_publish(void)
 {
 	u32 i;
 
-	for (i = 0; i < RATES; i++) {
+	for (i = 0; i < HT_RATES; i++) {
 		struct ht_description d = {
-			.kind = is_tick(i) ? HT_PROBE_KIND_TICK : HT_PROBE_KIND_PROFILE,
+			.kind = ht_rate_is_tick(i) ? HT_PROBE_KIND_TICK : HT_PROBE_KIND_PROFILE,
 			.nargs = 2,
 			.index = i,
 			.provider = "profile",
 			.module = "",
 			.function = "",
-			.name = rates[i].name,
+			.name = ht_rates[i].name,
 			.args = "unsigned long, unsigned long",
 		};
 
@@ -186,7 +163,7 @@ int ht_profile_set(u32 rate, bool on)
 	if (!on) {
 		for_each_possible_cpu(cpu)
 			stop_on(cpu, rate);
-	} else if (is_tick(rate)) {
+	} else if (ht_rate_is_tick(rate)) {
 		start_tick(-1);
 	} else {
 		on_each_cpu(start_here, (void *)(unsigned long)rate, 1);
@@ -199,7 +176,7 @@ void ht_profile_exit(void)
 {
 	u32 rate;
 
-	for (rate = 0; rate < RATES; rate++)
+	for (rate = 0; rate < HT_RATES; rate++)
 		ht_profile_set(rate, false);
 	if (hotplug_state >= 0)
 		cpuhp_remove_state(hotplug_state);

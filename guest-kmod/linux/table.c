@@ -9,10 +9,10 @@
 #include <linux/vmalloc.h>
 
 #include "hypertrace.h"
+#include "hypertrace_entry.h"
 
 #define CHUNK 4096
 #define CHUNKS (HT_MAX_PROBES / CHUNK)
-#define BATCH_BYTES (1u << 20)
 
 static struct ht_probe *chunks[CHUNKS];
 u32 ht_probes;
@@ -36,25 +36,10 @@ struct ht_probe *ht_probe(u32 id)
 	return &chunks[(id - 1) / CHUNK][(id - 1) % CHUNK];
 }
 
-/* Copies a string with its NUL, cut at `most`; what a terminal would not like becomes '?'. */
-static u8 *put(u8 *to, const char *text, u32 most)
-{
-	while (*text && most--) {
-		*to++ = *text >= ' ' && *text < 0x7f ? *text : '?';
-		text++;
-	}
-	*to++ = 0;
-	return to;
-}
-
-/* Ends an entry: pads it, writes its length, counts it. */
+/* Ends an entry and counts it. */
 static void finish(struct batch *batch, u8 *entry, u8 *end)
 {
-	u32 len = end - entry, padded = ALIGN(len, 4);
-
-	memset(end, 0, padded - len);
-	*(u16 *)entry = padded;
-	batch->len += padded;
+	batch->len += ht_entry_end(entry, end);
 	batch->count++;
 }
 
@@ -100,7 +85,7 @@ u32 ht_probe_add(const struct ht_description *d)
 		if (!chunks[at / CHUNK])
 			return 0;
 	}
-	if (probes.len + 2048 > BATCH_BYTES && send_probes(false))
+	if (probes.len + HT_ENTRY_MOST > HT_BATCH_BYTES && send_probes(false))
 		return 0;
 	probe = &chunks[at / CHUNK][at % CHUNK];
 	probe->kind = d->kind;
@@ -110,11 +95,11 @@ u32 ht_probe_add(const struct ht_description *d)
 	head->nargs = d->nargs;
 	head->address_low = d->address;
 	head->address_high = d->address >> 32;
-	end = put((u8 *)(head + 1), d->provider, HT_MAX_NAME);
-	end = put(end, d->module, HT_MAX_NAME);
-	end = put(end, d->function, HT_MAX_FUNCTION);
-	end = put(end, d->name, HT_MAX_NAME);
-	end = put(end, d->args ?: "", HT_MAX_TYPES);
+	end = ht_entry_text((u8 *)(head + 1), d->provider, HT_MAX_NAME);
+	end = ht_entry_text(end, d->module, HT_MAX_NAME);
+	end = ht_entry_text(end, d->function, HT_MAX_FUNCTION);
+	end = ht_entry_text(end, d->name, HT_MAX_NAME);
+	end = ht_entry_text(end, d->args ?: "", HT_MAX_TYPES);
 	finish(&probes, (u8 *)head, end);
 	WRITE_ONCE(ht_probes, at + 1);
 	return at + 1;
@@ -164,7 +149,7 @@ int ht_symbol_add(const char *name, const char *module, unsigned long addr, char
 	struct ht_symbol_head *head;
 	u8 *end;
 
-	if (symbols.len + 1024 > BATCH_BYTES && send_symbols(false))
+	if (symbols.len + HT_ENTRY_MOST > HT_BATCH_BYTES && send_symbols(false))
 		return -EPROTO;
 	head = (void *)(symbols.bytes + symbols.len);
 	head->kind = kind;
@@ -172,8 +157,8 @@ int ht_symbol_add(const char *name, const char *module, unsigned long addr, char
 	head->size = 0;
 	head->address_low = addr;
 	head->address_high = addr >> 32;
-	end = put((u8 *)(head + 1), name, HT_MAX_SYMBOL);
-	end = put(end, module, HT_MAX_NAME);
+	end = ht_entry_text((u8 *)(head + 1), name, HT_MAX_SYMBOL);
+	end = ht_entry_text(end, module, HT_MAX_NAME);
 	finish(&symbols, (u8 *)head, end);
 	return 0;
 }
@@ -182,8 +167,8 @@ int ht_table_init(u32 max_probes)
 {
 	most_probes = min_t(u32, max_probes, HT_MAX_PROBES);
 	batch_first = 1;
-	probes.bytes = vmalloc(BATCH_BYTES);
-	symbols.bytes = vmalloc(BATCH_BYTES);
+	probes.bytes = vmalloc(HT_BATCH_BYTES);
+	symbols.bytes = vmalloc(HT_BATCH_BYTES);
 	return probes.bytes && symbols.bytes ? 0 : -ENOMEM;
 }
 

@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 use super::zig::{Release, V14, V15};
-use super::{ensure_clang, kept, module};
+use super::{ensure_clang, kept, lengths, module};
 use crate::{paths, run};
 
 /// How the guest's sources are compiled beyond what every module is. The hooks that DTrace uses are
@@ -26,6 +26,7 @@ const CFLAGS: &[&str] =
 /// If one cannot be built, or a kernel could not load it.
 pub(crate) fn run() -> Result<()> {
     ensure_clang()?;
+    lengths::run()?;
     let here = paths::root().join("guest-kmod/freebsd");
     let list = here.join("IMPORTS");
     let text = fs::read_to_string(&list).with_context(|| format!("{}", list.display()))?;
@@ -48,6 +49,7 @@ fn build(release: Release, here: &Path) -> Result<PathBuf> {
     fs::create_dir_all(&place)?;
     let mut flags: Vec<String> = CFLAGS.iter().map(|&flag| flag.to_owned()).collect();
     flags.push(format!("-I{}", paths::root().join("guest-kmod/include").display()));
+    flags.push(format!("-I{}", syscall_types(release, here, &place)?.display()));
     let mut objects = Vec::new();
     for source in sources(here)? {
         let name = source.file_stem().context("a source without a name")?;
@@ -64,6 +66,18 @@ fn build(release: Release, here: &Path) -> Result<PathBuf> {
             .arg(&built),
     )?;
     Ok(built)
+}
+
+/// Writes the types of the release's system calls and returns where the header is.
+fn syscall_types(release: Release, here: &Path, place: &Path) -> Result<PathBuf> {
+    let text = run::output(
+        Command::new("awk")
+            .arg("-f")
+            .arg(here.join("syscall_types.awk"))
+            .arg(release.headers()?.join("generic-freebsd/sys/sysproto.h")),
+    )?;
+    fs::write(place.join("hypertrace_syscalls.h"), text)?;
+    Ok(place.to_owned())
 }
 
 /// The C files of a folder, in order.

@@ -7,6 +7,7 @@ mod bindings;
 mod compiler;
 mod guest;
 mod kernel;
+mod lengths;
 mod module;
 mod zig;
 
