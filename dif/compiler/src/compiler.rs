@@ -20,12 +20,15 @@ use dif::program::{OptionSetting, Program};
 use crate::{
     ast::{Clause, Item, Pragma, PragmaKind},
     clause,
-    compiled::{Compiled, Statement},
+    compiled::{Aggregation, Compiled, Statement, StatementKind},
     dlib,
     error::{Error, ErrorTag},
     macros::Macros,
     parser::{self, ParseOptions},
-    sema::{Checked, Cx, fail, registry::Registry},
+    sema::{
+        Checked, Cx, fail,
+        registry::{Registry, is_number},
+    },
     source::{Origin, Source, SourceId, SourceMap, Span},
     types::Types,
     world::{Os, World},
@@ -150,7 +153,8 @@ impl Compiler {
             unit.item(&mut cx, &self.sources, item)?;
         }
         unit.check_pending(&mut cx)?;
-        let Unit { program, statements, descriptions, .. } = unit;
+        let Unit { mut program, mut statements, descriptions, .. } = unit;
+        widen_keys(&mut program, &mut statements, self.registry.aggregations());
         Ok(Compiled {
             program,
             descriptions,
@@ -183,6 +187,28 @@ impl Compiler {
             items.extend(self.parse(*id, &is_type)?.items);
         }
         Ok((items, types.into_inner()))
+    }
+}
+
+/// Makes integer elements of an aggregation's key as wide in every statement as in the widest.
+fn widen_keys(program: &mut Program, statements: &mut [Statement], all: &[Aggregation]) {
+    for statement in statements {
+        let StatementKind::Aggregate(id) = &statement.kind else { continue };
+        let Some(known) = all.iter().find(|known| known.id == *id) else { continue };
+        let ecb = statement.ecb.0;
+        let actions = usize::try_from(ecb).ok().and_then(|ecb| program.ecbs.get(ecb));
+        for (arg, key) in statement.args.iter_mut().zip(&known.keys) {
+            if !is_number(&key.kind) || arg.size == key.size {
+                continue;
+            }
+            arg.size = key.size;
+            arg.kind = key.kind.clone();
+            let action = actions.and_then(|ecb| ecb.actions.get(arg.action));
+            let difo = action.and_then(|action| usize::try_from(action.difo?.0).ok());
+            if let Some(difo) = difo.and_then(|difo| program.difos.get_mut(difo)) {
+                difo.ret.size = key.size;
+            }
+        }
     }
 }
 

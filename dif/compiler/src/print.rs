@@ -32,6 +32,8 @@ pub enum PrintType {
     Pointer {
         /// Its name.
         name: String,
+        /// To a function.
+        is_function: bool,
     },
     /// D's string.
     Text,
@@ -71,6 +73,23 @@ pub enum PrintType {
     },
 }
 
+impl PrintType {
+    /// The type in C's words.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Text => "string",
+            Self::Integer { name, .. }
+            | Self::Enum { name, .. }
+            | Self::Pointer { name, .. }
+            | Self::Float { name, .. }
+            | Self::Array { name, .. }
+            | Self::Compound { name, .. }
+            | Self::Opaque { name, .. } => name,
+        }
+    }
+}
+
 /// A member of a struct or union.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrintMember {
@@ -85,9 +104,9 @@ pub struct PrintMember {
 }
 
 /// Structs in structs are shown this deep.
-const MAX_DEPTH: u32 = 8;
+const MAX_DEPTH: u32 = 16;
 /// A tree has at most so many nodes.
-const MAX_NODES: u32 = 4096;
+const MAX_NODES: u32 = 16384;
 
 /// Describes a type.
 pub fn describe(types: &mut Types<'_>, ty: TypeId) -> PrintType {
@@ -110,7 +129,10 @@ fn describe_within(types: &mut Types<'_>, ty: TypeId, depth: u32, left: &mut u32
             let values = body.values.iter().map(|(name, value)| (name.to_string(), *value));
             PrintType::Enum { name, size, values: values.collect() }
         }
-        Type::Pointer { .. } => PrintType::Pointer { name },
+        Type::Pointer { target, .. } => {
+            let is_function = matches!(types.resolve(target), Type::Function { .. });
+            PrintType::Pointer { name, is_function }
+        }
         Type::String => PrintType::Text,
         Type::Float { .. } => PrintType::Float { name, size },
         Type::Array { element, count } => {

@@ -50,7 +50,7 @@ pub struct ErrorRecord {
     pub epid: Epid,
     /// The action's place in its ECB, from 1; 0 for the predicate.
     pub action: u32,
-    /// Bytes from the DIFO's start.
+    /// Bytes from the DIFO's start; all ones if it was outside.
     pub offset: u32,
     /// `DTRACEFLT_*`.
     pub kind: u32,
@@ -209,7 +209,8 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
             0,
             u64::from(error.epid.0),
             u64::from(error.action),
-            u64::from(error.offset),
+            // -1 stays -1.
+            i64::from(error.offset.cast_signed()).cast_unsigned(),
             u64::from(error.kind),
             error.value,
         ];
@@ -586,9 +587,9 @@ fn store<const N: usize>(place: &mut [u8], bytes: [u8; N]) {
     }
 }
 
-/// A fault that happened when a DIFO's result was used, not inside it.
+/// A fault that happened when a DIFO's result was used, not inside it: its offset is -1.
 fn unlocated(fault: Fault) -> DifFault {
-    DifFault { fault, offset: 0 }
+    DifFault { fault, offset: u32::MAX }
 }
 
 fn read_bytes<C: FireContext, K: Clock>(

@@ -271,6 +271,21 @@ fn frame_count(cx: &mut Cx<'_, '_>, arg: &Expr) -> Checked<Option<u32>> {
     Ok(count.filter(|count| *count > 0))
 }
 
+/// A translated pointer is no value: `trace(curpsinfo)`, `print(args[0])`.
+pub(super) fn refuse_translated(cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
+    let tag = match call.name {
+        "print" => ErrorTag::PrintDyn,
+        "trace" => ErrorTag::TraceDyn,
+        _ => return Ok(()),
+    };
+    let [arg] = call.args else { return Ok(()) };
+    if !cx.is_translated_pointer(arg)? {
+        return Ok(());
+    }
+    let message = format!("{}( ) may not be applied to a translated pointer", call.name);
+    fail(tag, arg.span, message)
+}
+
 /// `trace(x)` and `print(x)`.
 fn trace(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
     let [arg] = call.args else { return Ok(()) };

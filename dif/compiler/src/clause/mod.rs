@@ -241,10 +241,12 @@ impl Ecb {
                 if let ExprKind::Var { name, .. } = &function.kind
                     && let Some(handler) = action::handler(&name.name)
                 {
+                    let call = action::Call { name: &name.name, args, span };
+                    action::refuse_translated(cx, &call)?;
                     if !matches!(handler_checks(&name.name), Checks::Own) {
                         cx.check_call(&name.name, args, span)?;
                     }
-                    return handler(self, cx, &action::Call { name: &name.name, args, span });
+                    return handler(self, cx, &call);
                 }
             }
             ExprKind::Assign { op: None, target, value } if aggregation_depth(target) > 0 => {

@@ -159,22 +159,41 @@ pub(super) fn printa(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Che
 
 /// Aggregations printed together have keys of one form.
 fn same_keys(
-    cx: &Cx<'_, '_>,
+    cx: &mut Cx<'_, '_>,
     call: &Call<'_>,
     aggregations: &[crate::compiled::AggId],
 ) -> Checked<()> {
-    let keys = |id: &crate::compiled::AggId| {
-        cx.registry.aggregations().iter().find(|known| known.id == *id).map(|known| &known.keys)
-    };
-    let count = |id| keys(id).map_or(0, Vec::len);
-    if aggregations.windows(2).any(|pair| count(&pair[0]) != count(&pair[1])) {
-        let message = "printa( ) aggregations have different numbers of keys";
-        return fail(ErrorTag::PrintaAggproto, call.span, message);
-    }
-    let differ = aggregations.windows(2).any(|pair| keys(&pair[0]) != keys(&pair[1]));
-    if differ {
-        let message = "printa( ) aggregations have keys of different types";
-        return fail(ErrorTag::PrintaAggkey, call.span, message);
+    let names: Vec<String> = aggregations
+        .iter()
+        .filter_map(|id| cx.registry.aggregations().iter().find(|known| known.id == *id))
+        .map(|known| known.name.clone())
+        .collect();
+    let Some((first, rest)) = names.split_first() else { return Ok(()) };
+    let keys = cx.agg_keys.get(first).cloned().unwrap_or_default();
+    for name in rest {
+        let others = cx.agg_keys.get(name).cloned().unwrap_or_default();
+        let (left, right) = (keys.len(), others.len());
+        if left != right {
+            let plural = |count| if count == 1 { "" } else { "s" };
+            let message = format!(
+                "printa( ): @{first} and @{name} do not have matching key signatures: @{first} \
+                 has {left} key{}, @{name} has {right} key{}",
+                plural(left),
+                plural(right)
+            );
+            return fail(ErrorTag::PrintaAggkey, call.span, message);
+        }
+        for (at, (left, right)) in keys.iter().zip(&others).enumerate() {
+            let value = Node::constant(*right, 1, call.span);
+            if !cx.fits_type(*left, &value) {
+                let (left, right, at) = (cx.words(*left), cx.words(*right), at + 1);
+                let message = format!(
+                    "printa( ): @{name}[ ] key #{at} is incompatible with @{first}:\n{first:>9} \
+                     key #{at}: {left}\n{name:>9} key #{at}: {right}"
+                );
+                return fail(ErrorTag::PrintaAggproto, call.span, message);
+            }
+        }
     }
     Ok(())
 }

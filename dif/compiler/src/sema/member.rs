@@ -345,7 +345,10 @@ impl Cx<'_, '_> {
 
     /// The translator and input of an expression that is a translated structure (or a pointer to
     /// one): `xlate <t> (e)`, a translated `args[n]`, an inline for either.
-    fn translated(&mut self, base: &Expr) -> Checked<Option<(Rc<ast::Translator>, Node)>> {
+    pub(super) fn translated(
+        &mut self,
+        base: &Expr,
+    ) -> Checked<Option<(Rc<ast::Translator>, Node)>> {
         match &base.kind {
             ExprKind::Xlate { ty, operand } => {
                 let input = self.expr(operand)?;
@@ -388,6 +391,30 @@ impl Cx<'_, '_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Whether an expression is a translated pointer: `curpsinfo`, a translated `args[n]`.
+    pub(crate) fn is_translated_pointer(&mut self, expr: &Expr) -> Checked<bool> {
+        if self.translated(expr)?.is_none() {
+            return Ok(false);
+        }
+        let value = match &expr.kind {
+            ExprKind::Index { base, .. } => base,
+            _ => expr,
+        };
+        let inline = match &value.kind {
+            ExprKind::Var { scope: VarScope::Global, name } => {
+                self.definitions.inlines.get(&name.name).cloned()
+            }
+            _ => None,
+        };
+        let ty = match (&value.kind, inline.as_ref().map(|inline| &inline.value.kind)) {
+            (ExprKind::Xlate { ty, .. }, _) | (_, Some(ExprKind::Xlate { ty, .. })) => ty,
+            // A translated argument is one.
+            _ => return Ok(true),
+        };
+        let ty = self.type_expr(ty)?;
+        Ok(matches!(self.types.resolve(ty), Type::Pointer { .. }))
     }
 
     /// The output type of an `xlate` in words, a pointer's target for a pointer.

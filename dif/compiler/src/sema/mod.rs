@@ -221,7 +221,9 @@ impl<'c, 'w> Cx<'c, 'w> {
                 self.stringof(operand, span)
             }
             ExprKind::Xlate { .. } => {
-                fail(ErrorTag::OpSou, span, "xlate yields a structure: name one of its members")
+                self.translated(expr)?;
+                let message = "expression cannot evaluate to result of a translator or aggregation";
+                fail(ErrorTag::CgDyn, span, message)
             }
         }
     }

@@ -149,9 +149,10 @@ impl Registry {
         keys: Vec<KeyInfo>,
         span: Span,
     ) -> Result<AggId, Error> {
-        if let Some(known) = self.aggregation(name) {
+        let at = self.by_name.get(name).copied();
+        if let Some(known) = at.and_then(|at| self.aggregations.get_mut(at)) {
             same_function(name, known.function, function, span)?;
-            same_keys(name, &known.keys, &keys, span)?;
+            same_keys(name, &mut known.keys, &keys, span)?;
             return Ok(known.id);
         }
         let id = AggId(u32::try_from(self.aggregations.len() + 1).unwrap_or(u32::MAX));
@@ -210,7 +211,9 @@ fn same_function(name: &str, old: AggFunction, new: AggFunction, span: Span) -> 
     Err(Error::new(tag, span, message))
 }
 
-fn same_keys(name: &str, old: &[KeyInfo], new: &[KeyInfo], span: Span) -> Result<(), Error> {
+/// Keys of another use. An element that is an integer takes the widest type of all uses; those
+/// compiled before are widened when the program is complete.
+fn same_keys(name: &str, old: &mut [KeyInfo], new: &[KeyInfo], span: Span) -> Result<(), Error> {
     if old.len() != new.len() {
         let message = format!(
             "@{name} [ ] prototype mismatch: {} key{} passed, {} expected",
@@ -220,13 +223,20 @@ fn same_keys(name: &str, old: &[KeyInfo], new: &[KeyInfo], span: Span) -> Result
         );
         return Err(Error::new(ErrorTag::ProtoLen, span, message));
     }
-    match old.iter().zip(new).position(|(old, new)| old != new) {
-        Some(at) => {
+    for (at, (old, new)) in old.iter_mut().zip(new).enumerate() {
+        if is_number(&old.kind) && is_number(&new.kind) {
+            old.size = old.size.max(new.size);
+        } else if old != new {
             let message = format!("@{name} [ ] key #{} is incompatible with prototype", at + 1);
-            Err(Error::new(ErrorTag::ProtoArg, span, message))
+            return Err(Error::new(ErrorTag::ProtoArg, span, message));
         }
-        None => Ok(()),
     }
+    Ok(())
+}
+
+/// Whether a key's element is an integer or pointer.
+pub(crate) fn is_number(kind: &ValueKind) -> bool {
+    matches!(kind, ValueKind::Integer { .. } | ValueKind::Pointer)
 }
 
 #[cfg(test)]
@@ -278,8 +288,11 @@ mod tests {
         );
         let none = registry.aggregate("a", AggFunction::Count, vec![], span);
         assert_eq!(tag(none), ErrorTag::ProtoLen);
+        assert_eq!(registry.aggregate("a", AggFunction::Count, key(8), span).unwrap(), id);
+        assert_eq!(registry.aggregations()[0].keys, key(8), "the widest use decides");
+        let text = vec![KeyInfo { kind: ValueKind::String, size: 0 }];
         assert_eq!(
-            tag(registry.aggregate("a", AggFunction::Count, key(8), span)),
+            tag(registry.aggregate("a", AggFunction::Count, text, span)),
             ErrorTag::ProtoArg
         );
     }

@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(named("struct bio*").as_deref(), Some("struct bio *"));
         assert_eq!(named("long unsigned int").as_deref(), Some("unsigned long"));
         assert_eq!(named("char __user *").as_deref(), Some("userland char *"));
-        assert_eq!(named("int [2][3]").as_deref(), Some("int[3][2]"));
+        assert_eq!(named("int [2][3]").as_deref(), Some("int [2][3]"));
         assert_eq!(named("void (*)(int, void (*)(int))").as_deref(), Some("void (*)()"));
         assert_eq!(named("uint64_t").as_deref(), Some("uint64_t"));
     }

@@ -197,46 +197,59 @@ impl Types<'_> {
         found
     }
 
-    /// A type in C's words: `struct task_struct *`.
+    /// A type in C's words: `struct task_struct *`, `char [2][8]`, `int (*)()`.
     pub fn name(&mut self, id: TypeId) -> String {
-        self.name_within(id, 16)
+        let lead =
+            if matches!(self.get(id), Type::Pointer { user: true, .. }) { "userland " } else { "" };
+        format!("{lead}{}", self.declaration(id, String::new(), 600))
     }
 
-    fn name_within(&mut self, id: TypeId, depth: u32) -> String {
+    /// The words for a type around a declarator (`*`, `(*)[4]`), which grows on the way in.
+    fn declaration(&mut self, id: TypeId, declarator: String, depth: u32) -> String {
         let Some(depth) = depth.checked_sub(1) else { return "…".into() };
-        match self.get(id) {
+        // What binds tighter than a pointer keeps its distance.
+        let inner = |declarator: String| match declarator.starts_with('*') {
+            true => format!("({declarator})"),
+            false => declarator,
+        };
+        let base = match self.get(id) {
+            Type::Pointer { target, .. } => {
+                return self.declaration(target, format!("*{declarator}"), depth);
+            }
+            Type::Array { element, count } => {
+                let declarator = format!("{}[{count}]", inner(declarator));
+                return self.declaration(element, declarator, depth);
+            }
+            Type::Function { result } => {
+                return self.declaration(result, format!("{}()", inner(declarator)), depth);
+            }
+            Type::Qualified { qualifier, target } => {
+                if matches!(self.get(target), Type::Pointer { .. }) {
+                    let space = if declarator.is_empty() { "" } else { " " };
+                    let declarator = format!("{qualifier}{space}{declarator}");
+                    return self.declaration(target, declarator, depth);
+                }
+                let rest = self.declaration(target, declarator, depth);
+                return format!("{qualifier} {rest}");
+            }
             Type::Void => "void".into(),
             Type::String => "string".into(),
             Type::Int(int) => int.name.to_string(),
             Type::Float { name, .. } | Type::Typedef { name, .. } => name.to_string(),
-            Type::Pointer { target, user } => {
-                if let Type::Function { result } = self.get(target) {
-                    return format!("{} (*)()", self.name_within(result, depth));
-                }
-                let lead = if user { "userland " } else { "" };
-                let target = self.name_within(target, depth);
-                let space = if target.ends_with('*') { "" } else { " " };
-                format!("{lead}{target}{space}*")
-            }
-            Type::Array { element, count } => {
-                format!("{}[{count}]", self.name_within(element, depth))
-            }
             Type::Compound(compound) => tagged(compound.tag, &compound.name),
             Type::Enum(body) => tagged(Tag::Enum, &body.name),
             Type::Forward { tag, name } => tagged(tag, &name),
-            Type::Qualified { qualifier, target } => {
-                format!("{qualifier} {}", self.name_within(target, depth))
-            }
             Type::Opaque(Opaque::Dynamic) => "aggregation".into(),
             Type::Opaque(Opaque::Stack) => "stack".into(),
             Type::Opaque(Opaque::Symbol) => "_symaddr".into(),
             Type::Opaque(Opaque::UserSymbol) => "_usymaddr".into(),
-            Type::Function { result } => format!("{} ()", self.name_within(result, depth)),
-        }
+        };
+        let space = if declarator.is_empty() { "" } else { " " };
+        format!("{base}{space}{declarator}")
     }
 }
 
+/// Without a tag a blank is left behind the keyword, as DTrace has it.
 fn tagged(tag: Tag, name: &str) -> String {
-    let name = if name.is_empty() { "(anon)" } else { name };
     format!("{} {name}", tag.keyword())
 }

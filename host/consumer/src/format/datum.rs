@@ -215,6 +215,21 @@ pub fn dump(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
+/// As much of a dump as a computed size asks for: all of it if that is 0 or more than there is.
+#[must_use]
+pub fn start_of(bytes: &[u8], size: Option<u64>) -> &[u8] {
+    let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size != 0);
+    size.and_then(|size| bytes.get(..size)).unwrap_or(bytes)
+}
+
+/// What `printm()` recorded: a length, and so many bytes.
+#[must_use]
+pub fn counted(bytes: &[u8]) -> &[u8] {
+    let Some((length, rest)) = bytes.split_first_chunk() else { return &[] };
+    let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    rest.get(..length).unwrap_or(rest)
+}
+
 /// Sign- or zero-extends the low `size` bytes of `raw`.
 fn extend(raw: u64, size: usize, signed: bool) -> i64 {
     let [a, b, c, d, ..] = raw.to_le_bytes();

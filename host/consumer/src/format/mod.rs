@@ -14,6 +14,7 @@ pub mod quantize;
 pub mod row;
 pub mod stack;
 mod time;
+pub mod typed;
 pub mod user;
 
 pub use datum::{Datum, Place};

@@ -21,7 +21,7 @@ use crate::{
         datum,
         printf::{self, Arguments, MissingArgument},
         quantize::Packing,
-        row,
+        row, typed,
         user::UserSymbolizer,
     },
     options::{From, Options},
@@ -286,13 +286,17 @@ impl Printer {
             }
             kind => {
                 let place = if options.quiet { Place::QuietRow } else { Place::Row };
-                for info in &statement.args {
-                    let datum = record.datum(info).ok_or_else(|| record.short())?;
-                    if *kind == StatementKind::TraceMem {
-                        datum::dump(&mut out, datum.bytes);
-                    } else {
-                        datum::print(&mut out, &context, &datum, place);
+                let mut data = statement.args.iter().map(|info| record.datum(info));
+                let mut next = || data.next().flatten().ok_or_else(|| record.short());
+                let datum = next()?;
+                match kind {
+                    StatementKind::TraceMem if statement.args.len() > 1 => {
+                        datum::dump(&mut out, datum::start_of(datum.bytes, next()?.unsigned()));
                     }
+                    StatementKind::TraceMem => datum::dump(&mut out, datum.bytes),
+                    StatementKind::PrintMem => datum::dump(&mut out, datum::counted(datum.bytes)),
+                    StatementKind::Print(ty) => typed::print(&mut out, &context, ty, datum.bytes),
+                    _ => datum::print(&mut out, &context, &datum, place),
                 }
             }
         }
