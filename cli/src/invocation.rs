@@ -49,7 +49,8 @@ Usage: dtrace [-32|-64] [-aACeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]]
 	-v  set verbose mode (report stability attributes, arguments)
 	-V  report DTrace API version
 	-w  permit destructive actions
-	-x  enable or modify compiler and tracing options
+	-x  enable or modify compiler and tracing options (debuginfo=[target:]file
+	    takes the types of machines from a file with DWARF, BTF or CTF)
 	-X  specify ISO C conformance settings for preprocessor
 	-Z  permit probe descriptions that match zero probes
 ";

@@ -111,7 +111,7 @@ fn script_options(invocation: &Invocation, options: &Options) -> Result<ScriptOp
             // What they ask for is how it is anyway, or others see to it. The preprocessor
             // conforms to ISO C, and version 1.13 of D is a superset of those before it.
             "pspec" | "nolibs" | "zdefs" | "knodefs" | "unodefs" | "argref" | "verbose"
-            | "setenv" | "unsetenv" | "stdc" | "version" => {}
+            | "setenv" | "unsetenv" | "stdc" | "version" | "debuginfo" => {}
             _ => {
                 return Err(Failure(format!(
                     "failed to set -x {name}: option {name} is not supported yet"

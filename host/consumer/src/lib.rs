@@ -11,6 +11,7 @@
 
 pub mod aggregation;
 pub mod btf;
+pub mod debuginfo;
 pub mod discover;
 pub mod format;
 pub mod glob;

@@ -42,6 +42,11 @@ impl KernelTypes {
         let container = |blob: &TypeBlob| blob.format == TypeFormat::Ctf;
         let blobs =
             if blobs.iter().any(container) { prepared(&blobs, machine, warn) } else { blobs };
+        Self::of_btf(blobs)
+    }
+
+    /// Types that are BTF already.
+    pub(crate) fn of_btf(blobs: Vec<TypeBlob>) -> Self {
         Self { signatures: Signatures::new(&blobs), blobs }
     }
 }
@@ -176,6 +181,12 @@ impl Machine {
             Self { id, link, probes, symbols, types, kernel, slots, numbers: Vec::new() };
         machine.number(numbers);
         Ok(machine)
+    }
+
+    /// Gives it other types than it published. Machines with equal ones share a world.
+    pub(crate) fn set_types(&mut self, types: Rc<KernelTypes>) {
+        self.kernel = kernel_hash(&types.blobs, self.link.info());
+        self.types = types;
     }
 
     /// Its name, from its monitor.

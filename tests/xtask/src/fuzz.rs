@@ -39,6 +39,7 @@ const TARGETS: &[Target] = &[
     },
     Target { folder: "dif/compiler/fuzz", name: "types", seeds: &[] },
     Target { folder: "dif/compiler/fuzz", name: "ctf", seeds: &[] },
+    Target { folder: "dif/compiler/fuzz", name: "dwarf", seeds: &[] },
     Target { folder: "npt/fuzz", name: "walk", seeds: &[] },
     Target { folder: "vmm-shim/abi/fuzz", name: "descriptor", seeds: &[] },
     Target { folder: "vmm-shim/core/fuzz", name: "guest", seeds: &[] },

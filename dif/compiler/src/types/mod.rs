@@ -15,6 +15,8 @@
 mod btf;
 mod ctext;
 pub mod ctf;
+pub mod dwarf;
+pub mod file;
 mod import;
 mod names;
 mod prepare;

@@ -60,6 +60,8 @@ const OPTIONS: &[(&str, Takes, Done)] = &[
     ("ctfpath", Takes::Text, Later),
     ("ctypes", Takes::Text, Later),
     ("debug", Takes::Nothing, Later),
+    // Not one of libdtrace's: see `debuginfo`.
+    ("debuginfo", Takes::CommandText, Compiler),
     ("defaultargs", Takes::Nothing, Compiler),
     ("define", Takes::CommandText, Compiler),
     ("droptags", Takes::Anything, Compiler),

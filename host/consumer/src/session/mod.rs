@@ -36,6 +36,7 @@ use host::{
 
 use crate::{
     aggregation::Aggregations,
+    debuginfo::{TypeFileError, TypeFiles},
     discover::Watcher,
     link::{LinkError, MachineLink},
     machine::{Machine, Numbers},
@@ -110,6 +111,9 @@ pub enum SessionError {
     /// Output failed.
     #[error("{0}")]
     Output(#[from] RecordError),
+    /// A file of types cannot be read.
+    #[error("{0}")]
+    TypeFile(#[from] TypeFileError),
     /// Waiting failed.
     #[error("failed to wait: {0}")]
     Wait(nix::errno::Errno),
@@ -151,6 +155,7 @@ pub struct Session {
     waiting: Vec<Box<dyn MachineLink>>,
     watcher: Option<Watcher>,
     compiler: Box<dyn ScriptCompiler>,
+    type_files: TypeFiles,
     printer: Printer,
     programs: Programs,
     enabled: Enabled,
@@ -185,7 +190,9 @@ impl Session {
     pub fn prepare(setup: Setup) -> Result<Self, SessionError> {
         let Setup { mut options, mut machines, mut numbers, .. } = setup;
         let descriptions = setup.compiler.descriptions().to_vec();
+        let mut type_files = TypeFiles::new(&options);
         for machine in &mut machines {
+            type_files.apply(machine, options.resolvers)?;
             for desc in &descriptions {
                 machine.provide(desc, &mut numbers).map_err(SessionError::Host)?;
             }
@@ -215,6 +222,7 @@ impl Session {
             waiting: setup.waiting,
             watcher: setup.watcher,
             compiler,
+            type_files,
             printer,
             programs,
             enabled: Enabled::default(),

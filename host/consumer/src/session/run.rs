@@ -474,10 +474,13 @@ impl Session {
             warnings.push(warning);
         });
         warnings.iter().for_each(|warning| self.printer.message(warning));
-        let machine = match fetched {
+        let mut machine = match fetched {
             Ok(machine) => machine,
             Err(error) => return self.printer.message(&format!("{name}: {error}")),
         };
+        if let Err(error) = self.type_files.apply(&mut machine, self.options.resolvers) {
+            return self.printer.message(&format!("{name}: {error}"));
+        }
         self.printer.add_machine(id, Rc::clone(&machine.symbols));
         let compiled = if self.programs.adopt(&machine) {
             Ok(())

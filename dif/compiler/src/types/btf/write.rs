@@ -24,7 +24,6 @@ pub(crate) struct BtfWriter {
     overflow: bool,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the DWARF reader"))]
 impl BtfWriter {
     /// An empty container.
     pub(crate) fn new() -> Self {
@@ -141,7 +140,6 @@ impl BtfWriter {
 
 /// Forms that only tests write.
 #[cfg(test)]
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the DWARF reader"))]
 impl BtfWriter {
     pub(crate) fn enumeration(&mut self, name: &str, values: &[(&str, u32)]) -> u32 {
         let names: Vec<u32> = values.iter().map(|value| self.text(value.0)).collect();
