@@ -6,7 +6,7 @@
  * Rules of the firing path: it runs in any context (thread, interrupt, trap, NMI), with any lock
  * held; interrupts are off from the first look at the CPU to the last, so nothing moves us and only
  * an NMI or a fault of our own comes between. It takes no lock, allocates nothing, sleeps never,
- * and calls nothing of the kernel.
+ * and calls nothing of the kernel, but for panic() and the debugger where a script asks for them.
  */
 #include "hypertrace.h"
 
@@ -105,7 +105,9 @@ fire_on(struct ht_cpu *cpu, const struct ht_event *event, const struct ht_probe 
 	}
 	HT_WRITE(cpu->busy, 1);
 	length = fill((void *)page->body, event, HT_READ(probe->context), HT_READ(probe->frames));
-	ht_ring(page, cpu->frame[level], HT_CALL_FIRE, length, ++cpu->sequence);
+	if (ht_ring(page, cpu->frame[level], HT_CALL_FIRE, length, ++cpu->sequence) ==
+	    HT_STATUS_OK && ht_destructive)
+		ht_act(cpu, (void *)page->body);
 	HT_WRITE(cpu->busy, 0);
 }
 

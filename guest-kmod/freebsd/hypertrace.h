@@ -13,6 +13,7 @@
  *   fire.c        a fire: fills the descriptor of this CPU and level, rings
  *   stack.c       kernel stacks
  *   clock.c       time on the firing path
+ *   act.c         what a fire's answer asks for (destructive actions)
  *   insn.c        lengths of instructions
  *   sdt.c fbt.c syscall.c profile.c   the providers; sdt.c's are most
  *
@@ -78,6 +79,8 @@ struct ht_cpu {
 	uint32_t	busy;
 	uint32_t	sequence;
 	uint64_t	drops;
+	int		signal;		/* to be sent, 0 for none; see act.c */
+	pid_t		signalled;
 } __aligned(CACHE_LINE_SIZE);
 
 extern struct ht_cpu *ht_cpus;
@@ -112,6 +115,16 @@ struct ht_kernel {
 
 extern struct ht_kernel ht_kernel;
 void	ht_kernel_init(void);
+
+/* act.c */
+
+struct ht_fire_reply;
+
+/* Whether scripts may stop, signal and change what runs here. Only whoever boots us can say so. */
+extern bool ht_destructive;
+void	ht_act_init(void);
+void	ht_act(struct ht_cpu *cpu, const struct ht_fire_reply *reply);
+void	ht_act_send(void);
 
 /* clock.c */
 

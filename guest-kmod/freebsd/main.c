@@ -118,6 +118,7 @@ take_short_turn(void)
 
 	if (!turn_begin(SHORT))
 		return (0);
+	ht_act_send();
 	if (ht_poll(&more) != 0)
 		published = ht_unpublish() != 0;
 	turn_end();
@@ -225,6 +226,7 @@ load(void)
 	mtx_init(&lock, "hypertrace", NULL, MTX_DEF);
 	ht_kernel_init();
 	ht_clock_init();
+	ht_act_init();
 	error = ht_pages_alloc();
 	if (error != 0)
 		return (error);

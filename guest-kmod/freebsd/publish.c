@@ -56,6 +56,14 @@ fill_version(char *to, size_t size)
 		to[--len] = '\0';
 }
 
+/* Where this kernel keeps a thread's jail: the host follows these when a script asks. */
+static const struct ht_jails jails = {
+	.thread_ucred = offsetof(struct thread, td_ucred),
+	.ucred_prison = offsetof(struct ucred, cr_prison),
+	.prison_id = offsetof(struct prison, pr_id),
+	.prison_name = offsetof(struct prison, pr_name),
+};
+
 static int
 hello(uint32_t *max_probes)
 {
@@ -67,14 +75,16 @@ hello(uint32_t *max_probes)
 	body->os = HT_OS_FREE_BSD;
 	body->paging = la57 ? 5 : 4;
 	body->ncpu = mp_maxid + 1;
-	body->features = HT_FEATURES_LEVELS;
+	body->features = HT_FEATURES_LEVELS | HT_FEATURES_JAILS |
+	    (ht_destructive ? HT_FEATURES_DESTRUCTIVE : 0);
 	body->kernel_base = (uintptr_t)btext;
 	fill_boot_id(body->boot_id);
 	getcredhostname(curthread->td_ucred, (char *)body->hostname, sizeof(body->hostname));
 	strlcpy((char *)body->release, osrelease, sizeof(body->release));
 	fill_version((char *)body->kernel_version, sizeof(body->kernel_version));
 	strlcpy((char *)body->module_version, VERSION, sizeof(body->module_version));
-	status = ht_call(HT_CALL_HELLO, sizeof(*body));
+	memcpy(body + 1, &jails, sizeof(jails));
+	status = ht_call(HT_CALL_HELLO, sizeof(*body) + sizeof(jails));
 	if (status == HT_STATUS_UNANSWERED)
 		return (EAGAIN);
 	if (status != HT_STATUS_OK) {

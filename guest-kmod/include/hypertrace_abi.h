@@ -112,6 +112,8 @@ enum ht_features {
 	HT_FEATURES_LEVELS = 1,
 	/* Destructive actions are permitted. */
 	HT_FEATURES_DESTRUCTIVE = 2,
+	/* HELLO's body is followed by a `Jails`. */
+	HT_FEATURES_JAILS = 4,
 };
 
 /* What the host says in its reply to HELLO. */
@@ -292,6 +294,24 @@ _Static_assert(offsetof(struct ht_hello, hostname) == 40, "hostname");
 _Static_assert(offsetof(struct ht_hello, release) == 104, "release");
 _Static_assert(offsetof(struct ht_hello, kernel_version) == 168, "kernel_version");
 _Static_assert(offsetof(struct ht_hello, module_version) == 296, "module_version");
+
+/* Where a kernel with jails keeps them: it follows HELLO's body if the features say so. Offsets
+ * in bytes, so that the host finds a thread's jail in the guest's memory when a script asks. */
+struct ht_jails {
+	/* Of the pointer to a `struct ucred` in a `struct thread`. */
+	uint32_t thread_ucred;
+	/* Of the pointer to a `struct prison` in a `struct ucred`. */
+	uint32_t ucred_prison;
+	/* Of the 32-bit number in a `struct prison`. */
+	uint32_t prison_id;
+	/* Of the name, NUL-terminated, in a `struct prison`. */
+	uint32_t prison_name;
+};
+_Static_assert(sizeof(struct ht_jails) == 16, "size");
+_Static_assert(offsetof(struct ht_jails, thread_ucred) == 0, "thread_ucred");
+_Static_assert(offsetof(struct ht_jails, ucred_prison) == 4, "ucred_prison");
+_Static_assert(offsetof(struct ht_jails, prison_id) == 8, "prison_id");
+_Static_assert(offsetof(struct ht_jails, prison_name) == 12, "prison_name");
 
 /* Reply to HELLO. */
 struct ht_hello_reply {

@@ -19,6 +19,10 @@ pub trait FireContext {
     fn uid(&self) -> u32;
     /// Real group id.
     fn gid(&self) -> u32;
+    /// The current process's jail; `None` on machines without jails.
+    fn jail(&self) -> Option<Jail> {
+        None
+    }
     /// CPU number in the machine.
     fn cpu(&self) -> u32;
     /// The last system call's error.
@@ -79,6 +83,15 @@ pub trait FireContext {
     /// Writes `function+0xoffset` (or the bare address in hexadecimal) of a kernel address into
     /// `out` and returns how many bytes that took; for `immstack()`.
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize;
+}
+
+/// A jail of FreeBSD's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jail {
+    /// Its number; 0 for what is in no jail.
+    pub id: u32,
+    /// Where its name lies in the machine's kernel memory, NUL-terminated.
+    pub name: u64,
 }
 
 /// A kernel stack as it lies in a descriptor: unaligned little-endian words.

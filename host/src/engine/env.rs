@@ -736,8 +736,12 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
             var::UCALLER => self.user_stack().0[1],
             var::USTACKDEPTH => u64_of(self.user_stack().1),
             var::STACKDEPTH => u64_of(self.ctx.kernel_stack().len()),
-            var::ZONENAME | var::JAILNAME => fire_addr(part::ZONENAME, 0),
-            var::IPL | var::JID => 0,
+            var::ZONENAME => fire_addr(part::ZONENAME, 0),
+            var::JAILNAME => {
+                self.ctx.jail().map_or_else(|| fire_addr(part::ZONENAME, 0), |jail| jail.name)
+            }
+            var::IPL => 0,
+            var::JID => self.ctx.jail().map_or(0, |jail| u64::from(jail.id)),
             _ => return Err(illegal(id)),
         })
     }

@@ -30,6 +30,21 @@ abi_struct! {
 }
 
 abi_struct! {
+    /// Where a kernel with jails keeps them: it follows HELLO's body if the features say so. Offsets
+    /// in bytes, so that the host finds a thread's jail in the guest's memory when a script asks.
+    pub struct Jails[16] {
+        /// Of the pointer to a `struct ucred` in a `struct thread`.
+        pub thread_ucred: u32 = 0,
+        /// Of the pointer to a `struct prison` in a `struct ucred`.
+        pub ucred_prison: u32 = 4,
+        /// Of the 32-bit number in a `struct prison`.
+        pub prison_id: u32 = 8,
+        /// Of the name, NUL-terminated, in a `struct prison`.
+        pub prison_name: u32 = 12,
+    }
+}
+
+abi_struct! {
     /// Reply to HELLO.
     pub struct HelloReply[16] {
         /// Milliseconds between two POLLs.

@@ -9,10 +9,12 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::calls::{Fire, Hello, Nested, Poll, Probes, ProbesGone, Symbols, Types};
+use crate::calls::{Fire, Hello, Jails, Nested, Poll, Probes, ProbesGone, Symbols, Types};
 use crate::layout::abi_struct;
 use crate::text::{printable, text};
-use crate::values::{AbiVersion, Call, Context, Level, NestedKind, Os, Status, TypeFormat};
+use crate::values::{
+    AbiVersion, Call, Context, Features, Level, NestedKind, Os, Status, TypeFormat,
+};
 use crate::{MAGIC, MAX_BATCH_BYTES, MAX_PROBES, MAX_STACK, MAX_SYMBOLS, MAX_TYPES_BYTES};
 
 /// Bytes of a descriptor.
@@ -156,7 +158,12 @@ const _: () = {
 #[derive(Clone, Copy, Debug)]
 pub enum Request<'a> {
     /// See [`Hello`].
-    Hello(&'a Hello),
+    Hello {
+        /// The fixed part.
+        hello: &'a Hello,
+        /// Where the guest's kernel keeps jails, if it has any.
+        jails: Option<&'a Jails>,
+    },
     /// See [`Probes`].
     Probes(&'a Probes),
     /// See [`ProbesGone`].
@@ -197,7 +204,7 @@ impl Descriptor {
         let call = self.header.check()?;
         let body = &self.body;
         Ok(match call {
-            Call::Hello => Request::Hello(checked(body.head()?, check_hello)?),
+            Call::Hello => self.parse_hello()?,
             Call::Probes => Request::Probes(checked(body.head()?, check_probes)?),
             Call::ProbesGone => Request::ProbesGone(checked(body.head()?, check_gone)?),
             Call::Symbols => Request::Symbols(checked(body.head()?, check_symbols)?),
@@ -206,6 +213,21 @@ impl Descriptor {
             Call::Fire => self.parse_fire()?,
             Call::Goodbye => Request::Goodbye,
         })
+    }
+
+    /// The HELLO part of [`Descriptor::parse`].
+    fn parse_hello(&self) -> Result<Request<'_>, Status> {
+        const END: usize = size_of::<Hello>() + size_of::<Jails>();
+        let hello = checked(self.body.head()?, check_hello)?;
+        if hello.features & Features::JAILS.bits() == 0 {
+            return Ok(Request::Hello { hello, jails: None });
+        }
+        if (self.header.length as usize) < END {
+            return Err(Status::BadLength);
+        }
+        let bytes = self.body.bytes().get(size_of::<Hello>()..END).ok_or(Status::BadLength)?;
+        let jails = Jails::ref_from_bytes(bytes).map_err(|_| Status::BadLength)?;
+        Ok(Request::Hello { hello, jails: Some(checked(jails, check_jails)?) })
     }
 
     /// The FIRE part of [`Descriptor::parse`].
@@ -255,6 +277,13 @@ fn check_hello(hello: &Hello) -> Result<(), Status> {
         return Err(Status::BadArgument);
     }
     Ok(())
+}
+
+/// No structure of a kernel has 64 KiB, so an offset cannot lead out of what is read by it.
+fn check_jails(jails: &Jails) -> Result<(), Status> {
+    let Jails { thread_ucred, ucred_prison, prison_id, prison_name } = *jails;
+    let all = [thread_ucred, ucred_prison, prison_id, prison_name];
+    if all.iter().any(|&offset| offset > 0xffff) { Err(Status::BadArgument) } else { Ok(()) }
 }
 
 fn check_probes(batch: &Probes) -> Result<(), Status> {
@@ -387,6 +416,28 @@ mod tests {
         let mut d = with_body(Call::Fire, &full);
         d.header.length = 4032;
         assert_eq!(d.parse().err(), Some(Status::BadLength));
+    }
+
+    /// Jails are looked for only where HELLO says they follow, holds them, and is no nonsense.
+    #[test]
+    fn jails_follow_hello() {
+        let mut hello = Hello { os: Os::FreeBsd.raw(), paging: 4, ncpu: 1, ..Hello::ZERO };
+        let plain = with_body(Call::Hello, &hello);
+        assert!(matches!(plain.parse(), Ok(Request::Hello { jails: None, .. })));
+        hello.features = Features::JAILS.bits();
+        let mut d = with_body(Call::Hello, &hello);
+        assert_eq!(d.parse().err(), Some(Status::BadLength));
+        let jails = Jails { thread_ucred: 352, ucred_prison: 48, prison_id: 24, prison_name: 96 };
+        d.body.bytes_mut()[328..344].copy_from_slice(jails.as_bytes());
+        d.header.length = 343;
+        assert_eq!(d.parse().err(), Some(Status::BadLength));
+        d.header.length = 344;
+        let Ok(Request::Hello { jails: Some(found), .. }) = d.parse() else {
+            panic!("{:?}", d.parse())
+        };
+        assert_eq!((found.thread_ucred, found.prison_name), (352, 96));
+        d.body.bytes_mut()[330] = 1;
+        assert_eq!(d.parse().err(), Some(Status::BadArgument));
     }
 
     /// Runs and batches cannot wrap or pass the limits.

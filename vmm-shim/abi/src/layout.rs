@@ -222,6 +222,7 @@ use crate::{calls, descriptor, entries, values};
 pub const STRUCTS: &[CStruct] = &[
     descriptor::Header::C,
     calls::Hello::C,
+    calls::Jails::C,
     calls::HelloReply::C,
     calls::Probes::C,
     calls::ProbesGone::C,

@@ -34,8 +34,8 @@ mod text;
 mod values;
 
 pub use calls::{
-    Command, Fire, FireReply, Hello, HelloReply, MAX_COMMANDS, MAX_STACK, MAX_STACK_NESTED, Nested,
-    Poll, PollReply, Probes, ProbesGone, Symbols, Types,
+    Command, Fire, FireReply, Hello, HelloReply, Jails, MAX_COMMANDS, MAX_STACK, MAX_STACK_NESTED,
+    Nested, Poll, PollReply, Probes, ProbesGone, Symbols, Types,
 };
 pub use descriptor::{BODY_SIZE, Body, Descriptor, Header, PAGE_SIZE, Request};
 pub use entries::{

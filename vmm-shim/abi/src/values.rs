@@ -95,6 +95,8 @@ abi_flags! {
         LEVELS = 1,
         /// Destructive actions are permitted.
         DESTRUCTIVE = 2,
+        /// HELLO's body is followed by a `Jails`.
+        JAILS = 4,
     }
 }
 

@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell};
 use std::mem::offset_of;
 
 use dif::env::{Fault, FaultKind};
-use host::context::{FireContext, KernelStack};
+use host::context::{FireContext, Jail, KernelStack};
 use hypercall::{
     Descriptor, Fire, FireHead, Header, Nested, Place, head_place, nested_word, place, text,
 };
@@ -144,6 +144,13 @@ impl<'a> GuestFire<'a> {
         Some(inner)
     }
 
+    /// The pointer at an offset of a kernel structure.
+    fn pointer(&self, base: u64, offset: u32) -> Option<u64> {
+        let mut word = [0; 8];
+        self.read_kernel(base.checked_add(offset.into())?, &mut word).ok()?;
+        Some(u64::from_le_bytes(word)).filter(|&pointer| pointer != 0)
+    }
+
     /// What a script is told of an address that does not translate.
     #[cold]
     fn fault(&self, failure: Failure) -> Fault {
@@ -197,6 +204,16 @@ impl FireContext for GuestFire<'_> {
     }
     fn cpu(&self) -> u32 {
         low(self.page.field(head_place(offset_of!(Header, cpu))))
+    }
+    /// Along the thread's credentials; a thread that has none yet is in no jail.
+    fn jail(&self) -> Option<Jail> {
+        let jails = self.deep()?.machine.jails?;
+        let cred = self.pointer(self.thread(), jails.thread_ucred)?;
+        let prison = self.pointer(cred, jails.ucred_prison)?;
+        let mut id = [0; 4];
+        self.read_kernel(prison.checked_add(jails.prison_id.into())?, &mut id).ok()?;
+        let name = prison.checked_add(jails.prison_name.into())?;
+        Some(Jail { id: u32::from_le_bytes(id), name })
     }
     fn errno(&self) -> i32 {
         self.get32(offset_of!(Fire, errno)).cast_signed()

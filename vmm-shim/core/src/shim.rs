@@ -25,7 +25,7 @@ use host::engine::{Engine, Reaction};
 use host::ids::{LocalSlot, ProbeId};
 use hypercall::{
     Action, Call, Command, DOORBELL_OFFSET, Descriptor, FIRE_PROBE, FIRE_WORD, FireReply, Header,
-    Hello, HelloReply, MAX_PROBES, Poll, PollFlags, PollReply, Request, Status, check_fire,
+    Hello, HelloReply, Jails, MAX_PROBES, Poll, PollFlags, PollReply, Request, Status, check_fire,
 };
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use npt::{
@@ -72,6 +72,8 @@ pub(crate) struct Machine {
     pub(crate) symbols: Arc<SymbolTable>,
     /// It permits destructive actions.
     pub(crate) destructive: bool,
+    /// Where its kernel keeps jails.
+    pub(crate) jails: Option<Jails>,
 }
 
 type Current = Arc<ArcSwapOption<Machine>>;
@@ -307,8 +309,8 @@ impl Shim {
         copy: &Descriptor,
         request: &Request<'_>,
     ) -> Result<(), Status> {
-        if let Request::Hello(hello) = request {
-            return self.hello(memory, at, copy.header.cr3, hello);
+        if let Request::Hello { hello, jails } = request {
+            return self.hello(memory, at, copy.header.cr3, (hello, *jails));
         }
         let machine = self.current.load_full().ok_or(Status::NotReady)?;
         if machine.cookie != copy.header.cookie {
@@ -338,7 +340,7 @@ impl Shim {
                 self.alive(&machine)?.add_types(&bytes, t)?;
             }
             Request::Goodbye => self.goodbye("the guest said GOODBYE"),
-            Request::Hello(_) | Request::Fire { .. } => return Err(Status::BadCall),
+            Request::Hello { .. } | Request::Fire { .. } => return Err(Status::BadCall),
         }
         self.wake();
         answer(memory, at, &[]);
@@ -346,7 +348,13 @@ impl Shim {
     }
 
     /// HELLO: a new life begins.
-    fn hello(&self, memory: &GuestRam, at: Hpa, cr3: u64, hello: &Hello) -> Result<(), Status> {
+    fn hello(
+        &self,
+        memory: &GuestRam,
+        at: Hpa,
+        cr3: u64,
+        (hello, jails): (&Hello, Option<&Jails>),
+    ) -> Result<(), Status> {
         let paging = match hello.paging {
             4 => GuestPaging::level4(Cr3(cr3)),
             5 => GuestPaging::level5(Cr3(cr3)),
@@ -366,7 +374,8 @@ impl Shim {
             let cookie = self.random.hash_one(guest.life) | 1;
             let symbols = Arc::default();
             let destructive = guest.info.destructive;
-            let machine = Machine { life: guest.life, cookie, paging, symbols, destructive };
+            let jails = jails.copied();
+            let machine = Machine { life: guest.life, cookie, paging, symbols, destructive, jails };
             self.current.store(Some(Arc::new(machine)));
             self.tell_cookie(cookie);
             cookie
@@ -410,6 +419,7 @@ impl Shim {
             paging: machine.paging,
             symbols: Arc::new(table),
             destructive: machine.destructive,
+            jails: machine.jails,
         })));
         Ok(())
     }

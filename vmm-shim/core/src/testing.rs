@@ -21,9 +21,9 @@ use host::arena::map::ArenaMap;
 use host::engine::NoNames;
 use host::ids::{Enabling, Epid, MachineId, ProbeId, SlotId};
 use hypercall::{
-    AbiVersion, BatchFlags, Body, Call, Command, Descriptor, Fire, Header, Hello, Op, Os, Poll,
-    PollReply, ProbeEntry, ProbeHead, ProbeKind, Probes, ProbesGone, STATUS_UNANSWERED,
-    SymbolEntry, Symbols, TypeFormat, Types,
+    AbiVersion, BatchFlags, Body, Call, Command, Descriptor, Features, Fire, Header, Hello, Jails,
+    Op, Os, Poll, PollReply, ProbeEntry, ProbeHead, ProbeKind, Probes, ProbesGone,
+    STATUS_UNANSWERED, SymbolEntry, Symbols, TypeFormat, Types,
 };
 use npt::{Gpa, Hpa, PhysMemory};
 use vm_memory::{GuestAddress, GuestRegionMmap};
@@ -76,6 +76,8 @@ pub struct FakeGuest {
     pub shim: Arc<Shim>,
     /// How many fires it says it left out.
     pub drops: u64,
+    /// Where its HELLO says that jails are.
+    pub jails: Option<Jails>,
     vcpus: Vec<Vcpu>,
     cookie: u64,
     sequence: u32,
@@ -135,6 +137,7 @@ impl FakeGuest {
         Ok(Self {
             shim,
             drops: 0,
+            jails: None,
             vcpus,
             cookie: 0,
             sequence: 0,
@@ -194,7 +197,11 @@ impl FakeGuest {
 
     /// A descriptor with a good header and this body.
     #[must_use]
-    pub fn descriptor<T: IntoBytes + Immutable>(&self, call: Call, body: &T) -> Descriptor {
+    pub fn descriptor<T: IntoBytes + Immutable + ?Sized>(
+        &self,
+        call: Call,
+        body: &T,
+    ) -> Descriptor {
         let mut d = Descriptor { header: Header::ZERO, body: Body::ZERO };
         let bytes = body.as_bytes();
         if let Some(place) = d.body.bytes_mut().get_mut(..bytes.len()) {
@@ -256,7 +263,11 @@ impl FakeGuest {
     }
 
     /// A call and the status it got.
-    pub fn call<T: IntoBytes + Immutable>(&mut self, call: Call, body: &T) -> (u32, Descriptor) {
+    pub fn call<T: IntoBytes + Immutable + ?Sized>(
+        &mut self,
+        call: Call,
+        body: &T,
+    ) -> (u32, Descriptor) {
         let descriptor = self.descriptor(call, body);
         let answered = self.ring(0, &descriptor);
         (answered.header.status, answered)
@@ -274,7 +285,19 @@ impl FakeGuest {
         set_text(&mut hello.release, "6.1.0-fake");
         set_text(&mut hello.kernel_version, "#1 SMP");
         set_text(&mut hello.module_version, "0.1");
-        let (status, answered) = self.call(Call::Hello, &hello);
+        let mut body = [0; size_of::<Hello>() + size_of::<Jails>()];
+        let length = if let Some(jails) = self.jails {
+            hello.features |= Features::JAILS.bits();
+            let (_, rest) = body.split_at_mut(size_of::<Hello>());
+            rest.copy_from_slice(jails.as_bytes());
+            body.len()
+        } else {
+            size_of::<Hello>()
+        };
+        let (head, _) = body.split_at_mut(size_of::<Hello>());
+        head.copy_from_slice(hello.as_bytes());
+        let body = body.get(..length).unwrap_or_default();
+        let (status, answered) = self.call(Call::Hello, body);
         self.cookie = answered.header.cookie;
         self.next_probe = 1;
         self.enabled.clear();

@@ -17,7 +17,7 @@ use host::control::{
     ConsumerEnd, PROTOCOL_VERSION, Reply, Request, blob, enabling_blob, read_blob,
 };
 use host::ids::{Enabling, Epid, ProbeId};
-use hypercall::{Context, Nested, NestedKind, Status, probe_entries};
+use hypercall::{Context, Jails, Nested, NestedKind, Status, probe_entries};
 use npt::{Hpa, PhysMemory};
 use shim::server::Server;
 use shim::testing::FakeGuest;
@@ -34,7 +34,12 @@ struct Vm {
 
 impl Vm {
     fn new(name: &str) -> Self {
+        Self::with_jails(name, None)
+    }
+
+    fn with_jails(name: &str, jails: Option<Jails>) -> Self {
         let mut guest = FakeGuest::new(name, 2).expect("a fake guest");
+        guest.jails = jails;
         assert_eq!(guest.hello(), OK);
         let text = FakeGuest::kernel_address(0x1000);
         assert_eq!(guest.symbols(&[(text, "vfs_read"), (text + 0x100, "ksys_read")]), OK);
@@ -414,4 +419,42 @@ fn a_guest_in_the_guest_is_read() {
     assert_eq!(faults, 3, "{records:?}");
     let bad = Nested { kind: 9, ..nested };
     assert_eq!(fire_with(&mut vm, base, &bad), Status::BadArgument.raw());
+}
+
+/// A number and a name of a jail, and a name that is a string of the guest's.
+const JAIL: [&str; 2] = [
+    ".returns 0 1 0 8\nldgs jid, %r1\nret %r1\n",
+    ".returns 1 6 1 256\nldgs jailname, %r1\nret %r1\n",
+];
+
+/// A guest that says where its jails are has them read when a script asks, from the thread of the
+/// fire on; one that does not, or whose thread leads nowhere, has none.
+#[test]
+fn jails_are_read_along_the_thread() {
+    let jails = Jails { thread_ucred: 8, ucred_prison: 16, prison_id: 4, prison_name: 24 };
+    let mut data = Vec::new();
+    for (name, jails) in [("vm-jails", Some(jails)), ("vm-none", None)] {
+        let mut vm = Vm::with_jails(name, jails);
+        let mut consumer = vm.connect();
+        let mut session = consumer.open(&program(&JAIL));
+        consumer.enable(&[3]);
+        vm.poll_until(&[3]);
+        let put = |at: u64, bytes: &[u8]| vm.guest.put(at, bytes).expect("in RAM");
+        let cred = put(0x200, &[0; 64]);
+        let prison = put(0x300, &[0; 64]);
+        put(0x304, &7_u32.to_le_bytes());
+        put(0x318, b"www\0");
+        put(0x210, &prison.to_le_bytes());
+        put(0x108, &cred.to_le_bytes());
+        assert_eq!(vm.guest.fire(0, 3, &[], &[]), OK);
+        vm.guest.put(0x108, &0_u64.to_le_bytes()).expect("in RAM");
+        assert_eq!(vm.guest.fire(0, 3, &[], &[]), OK);
+        let records = session.records();
+        let fields = |record: &RawRecord| record.bytes.get(16..28).map(<[u8]>::to_vec);
+        data.extend(records.iter().map(fields));
+    }
+    let some =
+        |id: u8, name: &[u8; 4]| Some([&[id, 0, 0, 0, 0, 0, 0, 0], name.as_slice()].concat());
+    let none = some(0, b"glob");
+    assert_eq!(data, [some(7, b"www\0"), none.clone(), none.clone(), none]);
 }
