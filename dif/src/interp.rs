@@ -313,7 +313,7 @@ fn execute<E: Env + ?Sized>(
             Code::PushValue => or_fault!(frame.push(rd!(), 0, false)),
             Code::Pop => frame.depth = frame.depth.saturating_sub(1),
             Code::Flush => frame.depth = 0,
-            Code::Allocs => rd!() = or_fault!(env.alloca(r1!(), 8)),
+            Code::Allocs => rd!() = or_fault!(subr::zeroed(env, r1!())),
             Code::Copys => or_fault!(copy(env, r1!(), rd!(), r2!())),
             Code::UpdateAfter => rd!() = or_fault!(update(env, i, rd!())).1,
             Code::UpdateBefore => rd!() = or_fault!(update(env, i, rd!())).0,

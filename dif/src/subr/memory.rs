@@ -58,7 +58,18 @@ pub(super) fn copyinto<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, 
 
 /// `alloca(size)`.
 pub(super) fn alloca<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
-    env.alloca(arg(args, 0)?, 8)
+    zeroed(env, arg(args, 0)?)
+}
+
+/// Scratch that is all zeroes: what `alloca()` and `allocs` give.
+///
+/// # Errors
+/// [`FaultKind::NoScratch`].
+pub(crate) fn zeroed<E: Env + ?Sized>(env: &mut E, size: u64) -> Result<u64, Fault> {
+    let to = env.alloca(size, 8)?;
+    let len = usize::try_from(size).unwrap_or(0);
+    env.scratch_mut(to, len).unwrap_or_default().fill(0);
+    Ok(to)
 }
 
 /// `bcopy(from, to, size)`: to scratch.

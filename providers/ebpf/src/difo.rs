@@ -778,7 +778,7 @@ impl Body<'_> {
 
     fn allocs(&mut self, word: Instr, pc: usize) -> Result<(), Refused> {
         self.get(R2, word.r1());
-        self.m.call(&mut self.f, Routine::Alloca, &[R2.into(), 8.into()])?;
+        self.m.call(&mut self.f, Routine::Zeroed, &[R2.into()])?;
         self.check(pc);
         self.put(word.rd(), R0);
         Ok(())
@@ -822,7 +822,7 @@ impl Body<'_> {
             }
             (subr::ALLOCA, _) => {
                 self.argument(R2, 0);
-                self.m.call(&mut self.f, Routine::Alloca, &[R2.into(), 8.into()])?;
+                self.m.call(&mut self.f, Routine::Zeroed, &[R2.into()])?;
             }
             (subr::COPYINSTR, _) => {
                 let all = self.f.label();

@@ -297,6 +297,9 @@ impl Codegen {
                 let reg = self.take(span)?;
                 self.builder.var(var.entry(true, false));
                 self.emit(opcode::variable(scalar_load(var.scope), var.id, reg));
+                if var.scope == Scope::Thread && var.is_object() {
+                    return self.fault_in(var, reg, (Op::Ldts, Op::Stts));
+                }
                 if var.extend { self.bits(reg, 0, var.dif.size * 8, true) } else { Ok(reg) }
             }
             Place::Assoc(var, keys) => {

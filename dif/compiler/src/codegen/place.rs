@@ -21,7 +21,32 @@ impl Codegen {
         self.builder.var(var.entry(true, false));
         let op = if var.scope == Scope::Thread { Op::Ldtaa } else { Op::Ldgaa };
         self.emit(opcode::variable(op, var.id, reg));
+        if var.is_object() {
+            let store = if var.scope == Scope::Thread { Op::Sttaa } else { Op::Stgaa };
+            return self.fault_in(var, reg, (op, store));
+        }
         if var.extend { self.bits(reg, 0, var.dif.size * 8, true) } else { Ok(reg) }
+    }
+
+    /// A dynamic variable that is a structure, union or array is memory to load or store through,
+    /// so it has to be there: where the load gave 0, zeroes are stored, and it is loaded again.
+    /// What is on the tuple stack serves all three.
+    pub(super) fn fault_in(
+        &mut self,
+        var: &VarRef,
+        reg: Reg,
+        (load, store): (Op, Op),
+    ) -> Checked<Reg> {
+        let there = self.builder.label();
+        self.emit(opcode::tst(reg));
+        self.builder.branch(Op::Bne, there);
+        self.integer(u64::from(var.dif.size), reg)?;
+        self.emit(opcode::unary(Op::Allocs, reg, reg));
+        self.builder.var(var.entry(true, true));
+        self.emit(opcode::variable(store, var.id, reg));
+        self.emit(opcode::variable(load, var.id, reg));
+        self.builder.place(there);
+        Ok(reg)
     }
 
     fn store_element(&mut self, var: &VarRef, reg: Reg) {

@@ -7,6 +7,7 @@
 use dif::{
     difo::{DifType, DifVar},
     env::{AtomicOp, Scope},
+    number::{kind, tf},
     opcode::{Op, Yields},
 };
 
@@ -52,6 +53,11 @@ pub(crate) struct VarRef {
 }
 
 impl VarRef {
+    /// Its value is a structure, union or array: memory, and no string.
+    pub(crate) const fn is_object(&self) -> bool {
+        self.dif.flags & tf::BYREF != 0 && self.dif.kind != kind::STRING
+    }
+
     /// The entry of a DIFO's variable table.
     #[must_use]
     pub(crate) fn entry(&self, is_read: bool, is_written: bool) -> DifVar {

@@ -73,6 +73,8 @@ pub(crate) enum Routine {
     KeyThreadTuple,
     /// `(size, alignment)`: takes scratch; its address.
     Alloca,
+    /// `(size)`: takes scratch and fills it with zeroes; its address.
+    Zeroed,
     /// `(from, to, size)`: copies bytes to scratch.
     Copy,
     /// `(from, to, size)`: copies bytes of the process to scratch.
@@ -117,6 +119,7 @@ impl Routine {
             Self::KeyTuple => dynamic::key_tuple(m, Scope::Global),
             Self::KeyThreadTuple => dynamic::key_tuple(m, Scope::Thread),
             Self::Alloca => Ok(scratch::alloca(m)),
+            Self::Zeroed => scratch::zeroed(m),
             Self::Copy => scratch::copy(m, false),
             Self::CopyUser => scratch::copy(m, true),
             Self::CopyUserString => Ok(scratch::copy_user_string(m)),

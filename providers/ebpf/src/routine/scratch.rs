@@ -34,6 +34,36 @@ pub(super) fn alloca(m: &Module) -> Function {
     f
 }
 
+/// `(size)`: see [`Routine::Zeroed`].
+///
+/// The kernel fills what it cannot read with zeroes, at any size and without a loop: nothing can be
+/// read at address 0.
+pub(super) fn zeroed(m: &mut Module) -> Result<Function, Refused> {
+    let mut f = Function::new("zeroed", 2);
+    let alloca = m.routine(Routine::Alloca)?;
+    let p = m.world.private;
+    let done = f.label();
+    m.enter(&mut f);
+    f.mov(R8, R2);
+    f.load(Double, R1, R9, field::NUMBER);
+    f.mov(R3, 8);
+    f.call(alloca);
+    f.mov(R6, R0);
+    f.branch(If::Eq, R8, 0, done);
+    f.load(Double, R1, R9, field::FAULT);
+    f.branch(If::Ne, R1, 0, done);
+    scratch_place(&mut f, m, R7, R6, done);
+    private(&mut f, R1, p.scratch.at);
+    f.alu(Alu::Add, R1, R7);
+    f.mov(R2, R8);
+    f.mov(R3, 0);
+    f.helper(Helper::ProbeReadKernel);
+    f.bind(done);
+    f.mov(R0, R6);
+    f.exit();
+    Ok(f)
+}
+
 /// `to` becomes the place in scratch of the tracer address in `from`, if R8 bytes there are in
 /// use; else jumps to `bad`. Spoils R0 and R1.
 fn scratch_place(f: &mut Function, m: &Module, to: Reg, from: Reg, bad: crate::asm::Label) {
