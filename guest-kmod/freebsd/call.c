@@ -41,7 +41,7 @@ page_new(uint32_t cpu, uint8_t level, uint32_t *frame)
 	return (page);
 }
 
-int
+void
 ht_pages_alloc(void)
 {
 	int cpu, level;
@@ -54,7 +54,6 @@ ht_pages_alloc(void)
 		for (level = 0; level < HT_LEVELS; level++)
 			ht_cpus[cpu].page[level] =
 			    page_new(cpu, level, &ht_cpus[cpu].frame[level]);
-	return (0);
 }
 
 void

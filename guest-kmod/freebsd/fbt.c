@@ -32,6 +32,7 @@
 #define	INT3	0xcc
 #define	RET	0xc3
 #define	POP_RBP	0x5d
+#define	LEAVE	0xc9
 
 #define	HASH_BITS	16
 #define	STEP		512	/* sites changed with interrupts off */
@@ -206,8 +207,9 @@ entry_offset(const uint8_t *code, size_t size)
 }
 
 /*
- * The offsets of a function's returns: every `ret` behind a `pop %rbp`, if all of the function can
- * be read as instructions; else none, for a byte that only looks like one must not be changed.
+ * The offsets of a function's returns: every `ret` behind a `pop %rbp` or `leave`, if all of the
+ * function can be read as instructions; else none, for a byte that only looks like one must not be
+ * changed.
  */
 static uint32_t
 find_returns(const uint8_t *code, size_t size, uint32_t *offsets)
@@ -219,7 +221,7 @@ find_returns(const uint8_t *code, size_t size, uint32_t *offsets)
 		length = ht_insn_length(code + at, size - at);
 		if (length == 0)
 			return (0);
-		if (length == 1 && code[at] == RET && before == POP_RBP) {
+		if (length == 1 && code[at] == RET && (before == POP_RBP || before == LEAVE)) {
 			if (count == MOST_RETURNS)
 				return (0);
 			offsets[count++] = at;

@@ -86,7 +86,7 @@ struct ht_cpu {
 extern struct ht_cpu *ht_cpus;
 extern uint64_t ht_cookie;
 
-int	ht_pages_alloc(void);
+void	ht_pages_alloc(void);
 void	ht_pages_free(void);
 uint32_t ht_ring(struct ht_page *page, uint32_t frame, uint16_t call, uint32_t length,
 	    uint32_t sequence);
@@ -184,7 +184,7 @@ int	ht_probe_flush(bool last);
 void	ht_probe_remove(uint32_t first, uint32_t count);
 int	ht_symbol_add(const char *name, const char *module, uintptr_t addr, size_t size, char kind);
 int	ht_symbol_flush(bool last);
-int	ht_table_init(uint32_t max_probes);
+void	ht_table_init(uint32_t max_probes);
 void	ht_table_clear(void);
 
 /* publish.c */
@@ -250,7 +250,7 @@ int	ht_types_publish(linker_file_t file, const char *module, bool *complete);
  */
 
 void	ht_sdt_function(const char *name, uintptr_t addr, size_t size);
-int	ht_sdt_publish(linker_file_t file, const char *module);
+void	ht_sdt_publish(linker_file_t file, const char *module);
 int	ht_sdt_set(uint32_t index, bool on);
 void	ht_sdt_forget(linker_file_t file);
 void	ht_sdt_unhook(void);
@@ -264,11 +264,11 @@ void	ht_fbt_forget(linker_file_t file);
 void	ht_fbt_unhook(void);
 void	ht_fbt_exit(void);
 
-int	ht_syscall_publish(void);
+void	ht_syscall_publish(void);
 int	ht_syscall_set(uint32_t number, uint8_t kind, bool on);
 void	ht_syscall_unhook(void);
 
-int	ht_profile_publish(void);
+void	ht_profile_publish(void);
 int	ht_profile_set(uint32_t rate, bool on);
 
 #endif

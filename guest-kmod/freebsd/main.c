@@ -147,7 +147,7 @@ poll(void *arg __unused)
 	do {
 		ms = take_turn();
 		mtx_lock(&lock);
-		if (ms != 0 && !stopping && !files_pending)
+		if (ms != 0 && !stopping && !(published && files_pending))
 			msleep_sbt(&stopping, &lock, 0, "htpoll", ms * SBT_1MS, 0, 0);
 		if (stopping)
 			break;
@@ -188,7 +188,9 @@ static int modevent(module_t module, int what, void *arg);
 bool
 ht_is_own(linker_file_t file)
 {
-	return ((uintptr_t)modevent - (uintptr_t)file->address < file->size);
+	/* The kernel's own file reaches to the end of memory, as the linker tells it. */
+	return (file != linker_kernel_file &&
+	    (uintptr_t)modevent - (uintptr_t)file->address < file->size);
 }
 
 static void
@@ -218,6 +220,15 @@ on_unload_try(void *arg __unused, linker_file_t file, int *error)
 
 /* Load and unload. */
 
+static void
+let_go(void)
+{
+	EVENTHANDLER_DEREGISTER(kld_load, load_tag);
+	EVENTHANDLER_DEREGISTER(kld_unload_try, unload_tag);
+	ht_pages_free();
+	mtx_destroy(&lock);
+}
+
 static int
 load(void)
 {
@@ -227,13 +238,14 @@ load(void)
 	ht_kernel_init();
 	ht_clock_init();
 	ht_act_init();
-	error = ht_pages_alloc();
-	if (error != 0)
-		return (error);
+	ht_pages_alloc();
 	load_tag = EVENTHANDLER_REGISTER(kld_load, on_load, NULL, EVENTHANDLER_PRI_ANY);
 	unload_tag = EVENTHANDLER_REGISTER(kld_unload_try, on_unload_try, NULL,
 	    EVENTHANDLER_PRI_ANY);
-	return (start());
+	error = start();
+	if (error != 0)
+		let_go();
+	return (error);
 }
 
 static int
@@ -251,10 +263,7 @@ unload(void)
 		start();
 		return (error);
 	}
-	EVENTHANDLER_DEREGISTER(kld_load, load_tag);
-	EVENTHANDLER_DEREGISTER(kld_unload_try, unload_tag);
-	ht_pages_free();
-	mtx_destroy(&lock);
+	let_go();
 	return (0);
 }
 

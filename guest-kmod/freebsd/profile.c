@@ -73,7 +73,7 @@ on_timer(void *arg)
 	set(timer);
 }
 
-int
+void
 ht_profile_publish(void)
 {
 	uint32_t i;
@@ -92,7 +92,6 @@ ht_profile_publish(void)
 
 		ids[i] = ht_probe_add(&d);
 	}
-	return (0);
 }
 
 /* Ticks run on the first CPU, which never goes. */

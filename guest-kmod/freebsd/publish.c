@@ -104,6 +104,11 @@ module_name(linker_file_t file, char *name, size_t size)
 {
 	size_t len;
 
+	/* Whatever its file is called: types of modules refer to it by this name. */
+	if (file == linker_kernel_file) {
+		strlcpy(name, "kernel", size);
+		return;
+	}
 	strlcpy(name, file->filename, size);
 	len = strlen(name);
 	if (len > 3 && strcmp(name + len - 3, ".ko") == 0)
@@ -162,7 +167,7 @@ publish_file(linker_file_t file, void *arg __unused)
 	if (error == 0)
 		error = linker_file_function_listall(file, add_function, &listing);
 	if (error == 0)
-		error = ht_sdt_publish(file, module);
+		ht_sdt_publish(file, module);
 	return (error);
 }
 
@@ -205,13 +210,10 @@ ht_publish(void)
 	error = hello(&max_probes);
 	if (error != 0)
 		return (error);
-	error = ht_table_init(max_probes);
-	if (error == 0)
-		error = ht_profile_publish();
-	if (error == 0)
-		error = ht_syscall_publish();
-	if (error == 0)
-		error = linker_file_foreach(publish_file, NULL);
+	ht_table_init(max_probes);
+	ht_profile_publish();
+	ht_syscall_publish();
+	error = linker_file_foreach(publish_file, NULL);
 	if (error == 0)
 		error = ht_symbol_flush(true);
 	if (error == 0)

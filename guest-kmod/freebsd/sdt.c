@@ -82,7 +82,8 @@ on_probe(uint32_t id, uintptr_t arg0, uintptr_t arg1, uintptr_t arg2, uintptr_t 
 		frame = (const uintptr_t *)frame[0];
 	ht_event_init(&event, args, frame);
 	event.id = id;
-	event.nargs = MIN(site_of(probe->index)->nargs, nitems(args));
+	/* The first five are always passed, 0 where the probe has fewer. */
+	event.nargs = MAX(5, MIN(site_of(probe->index)->nargs, nitems(args)));
 	ht_fire(&event);
 }
 
@@ -182,19 +183,18 @@ publish(linker_file_t file, const char *module, struct sdt_probe *probe,
 		ht_chunks_take(&sites);
 }
 
-int
+void
 ht_sdt_publish(linker_file_t file, const char *module)
 {
 	struct file_sets sets = { 0 };
 	struct sdt_probe **at;
 
 	if (ht_kernel.sdt_probe_func == NULL || !find_set(file, "sdt_probes_set", &sets.probes))
-		return (0);
+		return;
 	find_set(file, "sdt_argtypes_set", &sets.types);
 	find_set(file, "sdt_tracepoint_set", &sets.tracepoints);
 	for (at = sets.probes.start; at < (struct sdt_probe **)sets.probes.stop; at++)
 		publish(file, module, *at, &sets);
-	return (0);
 }
 
 /* Instrumenting. */

@@ -25,20 +25,25 @@ static uint32_t entries[SYS_MAXSYSCALL], returns[SYS_MAXSYSCALL];
 static uint32_t nenabled;
 static bool hooked;
 
-/* The result as the process sees it: -1 and an error, or a value. */
+/*
+ * The result as the process sees it: -1 and an error, or a value. What the hook is given is -1 for
+ * every error, or the value cut to 32 bits; so the value is read where it comes from.
+ */
 static uint64_t
-result(const struct thread *td, int32_t *error)
+result(const struct thread *td, int given, int32_t *error)
 {
-	*error = td->td_errno == ERESTART ? EINTR : MAX(td->td_errno, 0);
+	if (given != -1 || td->td_errno == 0)
+		return (td->td_retval[0]);
 	/* A call that has set the registers itself, as execve does, was successful. */
 	if (td->td_errno == EJUSTRETURN)
 		return (0);
-	return (td->td_errno != 0 ? (uint64_t)-1 : (uint64_t)td->td_retval[0]);
+	*error = td->td_errno == ERESTART ? EINTR : td->td_errno;
+	return ((uint64_t)-1);
 }
 
-/* The hook. The value it is given is cut to 32 bits, so it is read where it comes from. */
+/* The hook. */
 static void
-on_syscall(struct syscall_args *sa, enum systrace_probe_t which, int retval __unused)
+on_syscall(struct syscall_args *sa, enum systrace_probe_t which, int given)
 {
 	const uintptr_t *frame = __builtin_frame_address(0);
 	uint64_t args[nitems(sa->args)];
@@ -56,7 +61,7 @@ on_syscall(struct syscall_args *sa, enum systrace_probe_t which, int retval __un
 	} else {
 		event.id = returns[sa->code];
 		event.nargs = 2;
-		args[0] = args[1] = result(curthread, &event.error);
+		args[0] = args[1] = result(curthread, given, &event.error);
 	}
 	ht_fire(&event);
 }
@@ -84,7 +89,7 @@ publish(uint32_t number, const char *types)
 	returns[number] = ht_probe_add(&d);
 }
 
-int
+void
 ht_syscall_publish(void)
 {
 	uint32_t number;
@@ -92,11 +97,10 @@ ht_syscall_publish(void)
 	memset(entries, 0, sizeof(entries));
 	memset(returns, 0, sizeof(returns));
 	if (ht_kernel.systrace_probe_func == NULL || ht_kernel.systrace_enabled == NULL)
-		return (0);
+		return;
 	for (number = 0; number < SYS_MAXSYSCALL; number++)
 		if (sysent[number].sy_call != (sy_call_t *)nosys)
 			publish(number, ht_syscall_types[number]);
-	return (0);
 }
 
 /* Takes the hook with the first probe; EBUSY if it is somebody else's. */

@@ -165,14 +165,13 @@ ht_symbol_add(const char *name, const char *module, uintptr_t addr, size_t size,
 	return (0);
 }
 
-int
+void
 ht_table_init(uint32_t max_probes)
 {
 	most_probes = MIN(max_probes, HT_MAX_PROBES);
 	batch_first = 1;
 	probes.bytes = malloc(HT_BATCH_BYTES, M_HYPERTRACE, M_WAITOK);
 	symbols.bytes = malloc(HT_BATCH_BYTES, M_HYPERTRACE, M_WAITOK);
-	return (0);
 }
 
 /* Forgets everything. Nothing may be instrumented, and no CPU inside a hook any more. */
