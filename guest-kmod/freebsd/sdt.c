@@ -14,6 +14,9 @@
  */
 #include "hypertrace.h"
 
+#define	IN_REGISTERS	5u
+#define	MOST_ARGS	7u
+
 /* The places of a file's probes, to be patched when one is enabled. */
 struct set {
 	void		*start;
@@ -66,24 +69,32 @@ site_of(uint32_t index)
 	return (ht_chunks_at(&sites, index));
 }
 
-/* The hook. Only 6-argument probes pass arg5, and 7-argument ones of 14.x arg6. */
+/*
+ * The hook. Most sites pass five arguments, in registers. A sixth, and of 14.x a seventh, lies above
+ * the return address, in a place that is ours to touch only if the probe has it: so they are no
+ * parameters.
+ */
 static void
 on_probe(uint32_t id, uintptr_t arg0, uintptr_t arg1, uintptr_t arg2, uintptr_t arg3,
-    uintptr_t arg4, uintptr_t arg5, uintptr_t arg6)
+    uintptr_t arg4)
 {
-	uint64_t args[] = { arg0, arg1, arg2, arg3, arg4, arg5, arg6 };
+	uint64_t args[MOST_ARGS] = { arg0, arg1, arg2, arg3, arg4 };
 	const uintptr_t *frame = __builtin_frame_address(0);
 	struct ht_probe *probe = ht_probe(id);
 	struct ht_event event;
+	uint32_t i, nargs;
 
 	if (probe == NULL || probe->kind != HT_PROBE_KIND_SDT)
 		return;
+	nargs = MIN(site_of(probe->index)->nargs, MOST_ARGS);
+	for (i = IN_REGISTERS; i < nargs; i++)
+		args[i] = frame[2 + i - IN_REGISTERS];
 	if (is_between(frame[1]))
 		frame = (const uintptr_t *)frame[0];
 	ht_event_init(&event, args, frame);
 	event.id = id;
-	/* The first five are always passed, 0 where the probe has fewer. */
-	event.nargs = MAX(5, MIN(site_of(probe->index)->nargs, nitems(args)));
+	/* Those in registers are always passed, 0 where the probe has fewer. */
+	event.nargs = MAX(nargs, IN_REGISTERS);
 	ht_fire(&event);
 }
 
@@ -269,7 +280,7 @@ take_hook(void)
 		return (ENOENT);
 	if (!hooked && *ht_kernel.sdt_probe_func != ht_kernel.sdt_probe_stub)
 		return (EBUSY);
-	*ht_kernel.sdt_probe_func = (sdt_probe_func_t)on_probe;
+	*ht_kernel.sdt_probe_func = (sdt_probe_func_t)(uintptr_t)on_probe;
 	hooked = true;
 	if (nenabled++ == 0) {
 		atomic_thread_fence_rel();

@@ -20,6 +20,10 @@ use crate::{paths, run};
 const CFLAGS: &[&str] =
     &["-DKDTRACE_HOOKS", "-Wextra", "-Wno-unused-parameter", "-Wno-sign-compare"];
 
+/// Sources that are on the firing path from end to end. They call nothing of the kernel, since
+/// whatever they called could be traced and fire in turn.
+const FIRING: &[&str] = &["fire", "stack"];
+
 /// Builds the modules and looks at them.
 ///
 /// # Errors
@@ -35,6 +39,7 @@ pub(crate) fn run() -> Result<()> {
     for release in [V14, V15] {
         let built = build(release, &here)?;
         module::look_at(&built, &imports.linked)?;
+        firing_path(&built)?;
         let open = module::undefined(&built)?;
         let spare: Vec<_> =
             imports.linked.iter().filter(|name| !open.iter().any(|open| open == *name)).collect();
@@ -66,6 +71,21 @@ fn build(release: Release, here: &Path) -> Result<PathBuf> {
             .arg(&built),
     )?;
     Ok(built)
+}
+
+/// Whether the firing path's objects, beside the module, need nothing but each other.
+fn firing_path(built: &Path) -> Result<()> {
+    for name in FIRING {
+        let open = module::undefined(&built.with_file_name(name).with_extension("o"))?;
+        let foreign: Vec<_> = open.iter().filter(|name| !is_ours(name)).collect();
+        ensure!(foreign.is_empty(), "{name}.c, on the firing path, needs {foreign:?}");
+    }
+    Ok(())
+}
+
+/// Ours, or the bounds of a linker set that a header declares and nobody uses.
+fn is_ours(name: &str) -> bool {
+    ["ht_", "__start_set_", "__stop_set_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Writes the types of the release's system calls and returns where the header is.
