@@ -43,12 +43,13 @@ pub(crate) const fn untag(word: u64) -> (Epid, u32) {
 /// The writer's private knowledge of its ring.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RingWriter {
-    /// Bytes ever written.
-    head: u64,
     /// The word of the buffer that is written next; may be the one behind the last.
     at: usize,
-    /// How many words from there on are known to be free and in one piece.
-    room: usize,
+    /// The words from `at` up to this one are known to be free.
+    limit: usize,
+    /// Bytes written before the buffer's first word was written last: together with `at` they are
+    /// the bytes ever written.
+    base: u64,
     /// `bufpolicy=fill`: something did not fit.
     closed: bool,
 }
@@ -63,7 +64,13 @@ impl RingWriter {
     pub fn resume(slot: &SlotHeader, size: usize) -> Self {
         let head = slot.head.load(Relaxed) & !7;
         let at = if size < 8 { 0 } else { us64(head % u64_of(size & !7) / 8) };
-        Self { head, at, room: 0, closed: false }
+        Self { at, limit: 0, base: head.wrapping_sub(u64_of(at) * 8), closed: false }
+    }
+
+    /// Bytes ever written.
+    #[inline(always)]
+    const fn head(&self) -> u64 {
+        self.base.wrapping_add(u64_of(self.at) * 8)
     }
 
     /// Writes a record and publishes it: the header's two words, then `body`, a multiple of 8
@@ -84,8 +91,7 @@ impl RingWriter {
         body: &[u8],
     ) -> Result<(), Full> {
         let words = 2 + body.len() / 8;
-        let place = self.reserve(slot, buffer, policy, words)?;
-        if let [tag, time, rest @ ..] = place {
+        if let [tag, time, rest @ ..] = self.reserve(slot, buffer, policy, words)? {
             tag.store(head[0], Relaxed);
             time.store(head[1], Relaxed);
             for (to, from) in rest.iter().zip(body.as_chunks().0) {
@@ -96,8 +102,8 @@ impl RingWriter {
         Ok(())
     }
 
-    /// Where the next record of so many words goes. It exists when it is written and
-    /// [`RingWriter::publish`]ed; until then another may be reserved instead.
+    /// Where the next record of so many words goes, and what is behind that. It exists when it is
+    /// written and [`RingWriter::publish`]ed; until then another may be reserved instead.
     ///
     /// # Errors
     /// [`Full`], after which the buffer is as it was.
@@ -112,10 +118,10 @@ impl RingWriter {
         policy: BufPolicy,
         words: usize,
     ) -> Result<&'b [AtomicU64], Full> {
-        if self.room < words {
+        if self.at + words > self.limit {
             self.find_room(slot, buffer, policy, words)?;
         }
-        buffer.get(self.at..self.at + words).ok_or(Full)
+        buffer.get(self.at..).ok_or(Full)
     }
 
     /// Makes the words reserved last a record.
@@ -125,9 +131,7 @@ impl RingWriter {
     #[inline(always)]
     pub fn publish(&mut self, slot: &SlotHeader, words: usize) {
         self.at += words;
-        self.room = self.room.saturating_sub(words);
-        self.head = self.head.wrapping_add(u64_of(words) * 8);
-        slot.head.store(self.head, Release);
+        slot.head.store(self.head(), Release);
     }
 
     /// Looks how far the reader is, goes to the buffer's start if the record does not fit at its
@@ -145,19 +149,23 @@ impl RingWriter {
         let rest = buffer.len().saturating_sub(self.at);
         let gap = if words > rest { rest } else { 0 };
         let needed = u64_of(words.saturating_add(gap)).saturating_mul(8);
-        self.room = 0;
-        let mut used = self.head.wrapping_sub(slot.tail.load(Acquire));
+        let head = self.head();
+        self.limit = 0;
+        let mut used = head.wrapping_sub(slot.tail.load(Acquire));
         if needed.saturating_add(used) > size || self.closed {
             self.make_room(slot, buffer, policy, needed)?;
-            used = self.head.wrapping_sub(slot.tail.load(Acquire));
+            used = head.wrapping_sub(slot.tail.load(Acquire));
         }
+        // Whoever else writes the tail may have moved it meanwhile.
         let free = us64(size.saturating_sub(used) / 8);
+        if free < words.saturating_add(gap) {
+            return Err(Full);
+        }
         if words > rest {
             self.leave_gap(buffer, rest);
         }
-        // Another process may have moved the tail meanwhile, so both are looked at once more.
-        self.room = free.saturating_sub(gap).min(buffer.len().saturating_sub(self.at));
-        if self.room < words { Err(Full) } else { Ok(()) }
+        self.limit = self.at.saturating_add(free - gap).min(buffer.len());
+        Ok(())
     }
 
     /// Fills what is left at the end with a record of epid 0.
@@ -165,7 +173,7 @@ impl RingWriter {
         if let Some(word) = buffer.get(self.at) {
             word.store(tag(Epid(0), u32_of(rest * 8)), Relaxed);
         }
-        self.head = self.head.wrapping_add(u64_of(rest) * 8);
+        self.base = self.head().wrapping_add(u64_of(rest) * 8);
         self.at = 0;
     }
 
@@ -182,7 +190,7 @@ impl RingWriter {
             BufPolicy::Ring if needed <= size => {}
             // The reader has emptied it, which it does once, when nobody but END is left.
             BufPolicy::Fill
-                if self.closed && slot.tail.load(Relaxed) == self.head && needed <= size =>
+                if self.closed && slot.tail.load(Relaxed) == self.head() && needed <= size =>
             {
                 self.closed = false;
                 return Ok(());
@@ -194,11 +202,11 @@ impl RingWriter {
             _ => return Err(Full),
         }
         let mut tail = slot.tail.load(Relaxed);
-        while size.saturating_sub(self.head.wrapping_sub(tail)) < needed {
-            tail = match record_at(buffer, self.head, tail) {
+        while size.saturating_sub(self.head().wrapping_sub(tail)) < needed {
+            tail = match record_at(buffer, self.head(), tail) {
                 Some((_, len)) => tail.wrapping_add(u64::from(len)),
                 // Senseless: let everything go that is there.
-                None => self.head,
+                None => self.head(),
             };
         }
         slot.tail.store(tail, Relaxed);

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     arena::{
         config::VarKind,
-        header::{DropKind, STARTING},
+        header::{DropKind, STARTING, SlotHeader},
         key::{KeyBuf, hash},
         layout::CHUNK_HEAD_WORDS,
         mem::store_bytes,
@@ -53,6 +53,16 @@ const ZONENAME: &[u8] = b"global\0";
 
 /// Tries to win a race for a scalar global before the update is given up as a fault.
 const MAX_TRIES: u32 = 1 << 16;
+
+/// Reads the clock, after the slot has said that it is about to: the consumer never hands out a
+/// younger record before this fire's.
+#[inline(always)]
+pub(crate) fn read_clock<K: Clock>(slot: &SlotHeader, clock: &K) -> u64 {
+    slot.in_fire.swap(STARTING, SeqCst);
+    let now = clock.now();
+    slot.in_fire.store(now, Release);
+    now
+}
 
 /// What a fire of one probe in one session needs that does not change.
 #[derive(Debug)]
@@ -160,23 +170,25 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
         within % chunk >= value && within % chunk + u64_of(len) <= chunk
     }
 
+    /// Does something that is out of line with a copy of the environment, so that the one at hand
+    /// can live in registers: the address of the copy is all that is given away.
+    #[inline(always)]
+    pub(crate) fn aside<R>(&mut self, work: impl FnOnce(&mut FireEnv<'_, C, K>) -> R) -> R {
+        let FireEnv { target, view, ctx, clock, now, epid, error, .. } = *self;
+        let state = &mut *self.state;
+        let mut copy = FireEnv { target, view, ctx, clock, state, now, epid, error };
+        let result = work(&mut copy);
+        self.now = copy.now;
+        result
+    }
+
     /// The fire's time: the clock's at the first question.
     #[inline(always)]
     pub(crate) fn time(&mut self) -> u64 {
         if self.now == 0 {
-            self.read_clock();
+            self.now = read_clock(self.view.slot, self.clock);
         }
         self.now
-    }
-
-    /// Reads the clock, after the slot has said that it is about to: the consumer never hands out a
-    /// younger record before this fire's.
-    #[inline(never)]
-    fn read_clock(&mut self) {
-        let in_fire = &self.view.slot.in_fire;
-        in_fire.swap(STARTING, SeqCst);
-        self.now = self.clock.now();
-        in_fire.store(self.now, Release);
     }
 
     /// A built-in variable of [`is_plain`].

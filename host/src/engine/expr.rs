@@ -36,6 +36,7 @@ use crate::{
 
 /// A number that is there without computing.
 #[derive(Clone, Copy, Debug)]
+#[repr(u8)]
 pub(crate) enum Leaf {
     Constant(u64),
     Arg(u8),
@@ -94,6 +95,7 @@ pub(crate) struct Formula {
 
 /// A DIFO, ready to be evaluated.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub(crate) enum Expr {
     /// A number.
     Leaf(Leaf),
@@ -244,7 +246,7 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
         match self.target.program.expr(difo) {
             Some(Expr::Leaf(leaf)) => Ok(self.leaf(leaf)),
             Some(Expr::Test(leaf, test)) => Ok(test.answer(self.leaf(leaf))),
-            Some(Expr::Formula(formula)) => Ok(self.formula(formula)),
+            Some(expr @ Expr::Formula(_)) => Ok(self.surely_outlined(expr)),
             _ => self.interpret(difo),
         }
     }
@@ -258,6 +260,30 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
     /// Evaluates what is not [`Expr::General`], which comes to 0.
     #[inline(always)]
     pub(crate) fn surely(&mut self, expr: &Expr) -> u64 {
+        match expr {
+            Expr::Leaf(leaf) => self.leaf(leaf),
+            Expr::Test(leaf, test) => test.answer(self.leaf(leaf)),
+            _ => self.surely_aside(expr),
+        }
+    }
+
+    /// As [`Self::surely`], where most are formulas.
+    #[inline(always)]
+    pub(crate) fn surely_here(&mut self, expr: &Expr) -> u64 {
+        match expr {
+            Expr::Formula(formula) => self.formula(formula),
+            _ => self.surely_aside(expr),
+        }
+    }
+
+    /// As [`Self::surely`], out of line.
+    #[inline(always)]
+    pub(crate) fn surely_aside(&mut self, expr: &Expr) -> u64 {
+        self.aside(|env| env.surely_outlined(expr))
+    }
+
+    #[inline(never)]
+    fn surely_outlined(&mut self, expr: &Expr) -> u64 {
         match expr {
             Expr::Leaf(leaf) => self.leaf(leaf),
             Expr::Test(leaf, test) => test.answer(self.leaf(leaf)),
@@ -311,7 +337,7 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
             Leaf::Tid => u64::from(self.ctx.tid()),
             Leaf::Timestamp => self.time(),
             Leaf::Global(offset) => self.global(offset).map_or(0, |cell| cell.load(Relaxed)),
-            _ => self.other_leaf(leaf),
+            _ => self.aside(|env| env.other_leaf(leaf)),
         }
     }
 
@@ -366,12 +392,12 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
         key
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn formula(&mut self, formula: &Formula) -> u64 {
         let value = match &formula.value {
             Value::Leaf(leaf) => self.leaf(leaf),
             Value::Binary(op, a, b) => op.apply(self.leaf(a), self.leaf(b)),
-            Value::Element(element) => self.element(element),
+            Value::Element(element) => self.aside(|env| env.element(element)),
         };
         let spare = formula.extend & 63;
         let value = ((value << spare).cast_signed() >> spare).cast_unsigned();
@@ -387,7 +413,7 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
                 let (key, hash) = self.own_key(*variable);
                 self.set_number(&key, hash, value);
             }
-            Fate::Element(element) => self.set_element(element, value),
+            Fate::Element(element) => self.aside(|env| env.set_element(element, value)),
             Fate::Update { offset, subtract, before } => {
                 let Some(cell) = self.global(*offset) else { return 0 };
                 let by = if *subtract { value.wrapping_neg() } else { value };
@@ -398,14 +424,14 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
         value
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn element(&mut self, element: &Element) -> u64 {
         let key = self.element_key(element);
         let (words, hash) = key.finish();
         self.number_of(words, hash)
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn set_element(&mut self, element: &Element, value: u64) {
         let key = self.element_key(element);
         let (words, hash) = key.finish();

@@ -108,9 +108,23 @@ pub(crate) fn fire<C: FireContext, K: Clock>(
         let Some(code) = target.program.ecbs.get(us(*number)) else { continue };
         env.epid = *epid;
         match &code.quick {
-            Some(quick) => quick.run(&mut env, out),
+            Some(quick) => run_quick(&mut env, out, quick),
             None => run(&mut env, out, reaction, code),
         }
+    }
+    leave(view.slot);
+}
+
+/// As [`fire`] for a group of one empty clause: the time is wanted for sure, and nothing else.
+#[inline(always)]
+pub(crate) fn fire_bare<K: Clock>(slot_state: &mut SlotState<'_>, epid: Epid, clock: &K) {
+    let SlotState { view, out, .. } = slot_state;
+    let view = &*view;
+    view.slot.in_fire.swap(STARTING, SeqCst);
+    if view.may_fire() {
+        let now = clock.now();
+        view.slot.in_fire.store(now, Release);
+        push(view, &mut out.ring, [tag(epid, RECORD_HEADER), now], &[]);
     }
     leave(view.slot);
 }
@@ -126,25 +140,24 @@ pub(crate) fn fire_quick<C: FireContext, K: Clock>(
 ) {
     let SlotState { view, env: state, out, .. } = slot_state;
     let view = &*view;
-    if quick.is_bare() {
-        // It will ask for the time for sure.
-        view.slot.in_fire.swap(STARTING, SeqCst);
-        if view.may_fire() {
-            let now = clock.now();
-            view.slot.in_fire.store(now, Release);
-            push(view, &mut out.ring, [tag(epid, RECORD_HEADER), now], &[]);
+    view.slot.in_fire.swap(TIMELESS, SeqCst);
+    if view.may_fire() {
+        let mut env = FireEnv { target, view, ctx, clock, state, now: 0, epid, error: None };
+        if quick.needs_begin() {
+            env.state.begin();
         }
-    } else {
-        view.slot.in_fire.swap(TIMELESS, SeqCst);
-        if view.may_fire() {
-            let mut env = FireEnv { target, view, ctx, clock, state, now: 0, epid, error: None };
-            if quick.needs_begin() {
-                env.state.begin();
-            }
-            quick.run(&mut env, out);
-        }
+        quick.run(&mut env, out);
     }
     leave(view.slot);
+}
+
+#[inline(never)]
+fn run_quick<C: FireContext, K: Clock>(
+    env: &mut FireEnv<'_, C, K>,
+    out: &mut OutState,
+    quick: &Quick,
+) {
+    quick.run(env, out);
 }
 
 /// Runs one ECB, with its fault if it has one.
@@ -426,7 +439,7 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
         };
         let reaction = match kind {
             act::STOP => Reaction::Stop,
-            act::RAISE => Reaction::Raise(low32(value).cast_signed()),
+            act::RAISE => Reaction::Raise(u64::from(low32(value))),
             act::BREAKPOINT => Reaction::Breakpoint,
             act::PANIC => Reaction::Panic,
             act::CHILL if self.env.state.may_chill(self.env.now, value) => Reaction::Chill(value),

@@ -4,13 +4,13 @@
 //!  Engine ── slots (guards) ───────────────────────────────┐
 //!    │                                                     │ fire(slot, probe, context)
 //!    ├─ sessions ── arena, private memory a slot, program  ▼
-//!    └─ table ──▶ probe ──▶ groups: (session, program, ECBs, names)
+//!    └─ rows: probe ──▶ entries: (session, program, ECBs, names)
 //! ```
-//! One engine is one machine in one process: a VM in its monitor, the host in the consumer. The
-//! table of enablings is immutable. Changing it means building another, swapping one pointer, and
-//! freeing the old one after every slot has left the fire it was in; until then it waits on a list
-//! that the next change (or [`Engine::reclaim`]) looks at. So nobody waits for a fire, and a fire
-//! waits for nobody.
+//! One engine is one machine in one process: a VM in its monitor, the host in the consumer. A
+//! probe's entries are immutable. Changing them means making others, swapping the probe's pointer,
+//! and freeing the old ones after every slot has left the fire it was in; until then they wait on a
+//! list that the next change (or [`Engine::reclaim`]) looks at. So nobody waits for a fire, and a
+//! fire waits for nobody.
 
 #![cfg_attr(
     not(feature = "std"),
@@ -22,10 +22,10 @@ pub mod demand;
 mod env;
 mod expr;
 mod fire;
-#[cfg(feature = "std")]
-mod marks;
 mod private;
 mod quick;
+#[cfg(feature = "std")]
+mod rows;
 pub mod solo;
 mod state;
 

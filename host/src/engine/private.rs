@@ -48,7 +48,7 @@ impl Guards {
     /// # Context
     /// The firing path. What is read after it cannot be freed before the guard is dropped: the
     /// exchange is sequentially consistent with the swap that takes the old table out.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(&self, slot: LocalSlot) -> Option<SlotGuard<'_>> {
         let index = us(slot.0);
         let word = &self.words.get(index)?.0;
@@ -99,9 +99,12 @@ impl<T> PerSlot<T> {
 
     /// The slot's own. Guards and cells must be of one engine: an engine makes both and hands out
     /// neither.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get<'g>(&'g self, guard: &'g mut SlotGuard<'_>) -> Option<&'g mut T> {
-        let cell = self.cells.get(guard.index)?;
+        if guard.index >= self.cells.len() {
+            return None;
+        }
+        let cell = &self.cells[guard.index];
         // SAFETY: the guard is the only one of its slot in this engine and is borrowed mutably for
         // as long as the result lives.
         Some(unsafe { &mut *cell.get() })

@@ -26,11 +26,13 @@ use crate::{
     clock::Clock,
     context::FireContext,
     ecb::RECORD_HEADER,
+    ids::Epid,
     num::{cut, us},
 };
 
 /// One step that cannot fail.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 enum Op {
     /// Compute something for what it does.
     Do(Expr),
@@ -48,10 +50,10 @@ struct Put {
     word: usize,
     /// Bits of the word below it.
     shift: u32,
-    /// Bytes.
-    size: u32,
     /// It is the first of its word: what the ring held there goes.
     fresh: bool,
+    /// The bits of the value that are recorded.
+    mask: u64,
 }
 
 /// What an aggregation is fed.
@@ -65,14 +67,17 @@ struct Feed {
 /// An ECB that cannot fault.
 #[derive(Clone, Debug)]
 pub(crate) struct Quick {
+    /// What must not be 0.
     predicate: Option<Expr>,
-    ops: Box<[Op]>,
+    /// The first step, and those behind it. Most ECBs have one.
+    first: Option<Op>,
+    rest: Box<[Op]>,
     /// Words of the record, header included; 0: none.
     words: usize,
+    /// The high half of the record's first word.
+    size: u64,
     /// It looks at what begins anew with each firing.
     needs_begin: bool,
-    /// It records that the probe fired, and nothing else.
-    bare: bool,
 }
 
 impl Quick {
@@ -97,8 +102,8 @@ impl Quick {
                         return None;
                     }
                     filled = (word + 1) * 8;
-                    let (word, shift, size) = (us(word), at % 8 * 8, *size);
-                    Op::Put(Put { value: sure(*difo)?, word, shift, size, fresh })
+                    let (word, shift, mask) = (us(word), at % 8 * 8, cut(u64::MAX, *size));
+                    Op::Put(Put { value: sure(*difo)?, word, shift, fresh, mask })
                 }
                 Step::Aggregate(agg) => Op::Feed(Box::new(feed(agg, sure)?)),
                 _ => return None,
@@ -117,15 +122,10 @@ impl Quick {
                         || feed.value.iter().chain(&feed.weight).any(begins)
                 }
             });
-        let bare = code.is_bare();
-        let (ops, words) = (ops.into_boxed_slice(), us(code.size / 8));
-        Some(Arc::new(Self { predicate, ops, words, needs_begin, bare }))
-    }
-
-    /// Whether it is an empty clause.
-    #[inline(always)]
-    pub(crate) const fn is_bare(&self) -> bool {
-        self.bare
+        let (words, size) = (us(code.size / 8), tag(Epid(0), code.size));
+        let mut ops = ops.into_iter();
+        let (first, rest) = (ops.next(), ops.collect());
+        Some(Arc::new(Self { predicate, first, rest, words, size, needs_begin }))
     }
 
     /// Whether clause-local variables and `execname` must begin anew before it runs.
@@ -159,45 +159,64 @@ impl Quick {
             Err(_) => return self.run_without_room(env),
         };
         self.steps(env, place);
-        let time = env.time();
-        if let [first, second, ..] = place {
-            // This order lets both go by one store of sixteen bytes.
-            first.store(tag(env.epid, crate::num::u32_of(self.words * 8)), Relaxed);
-            second.store(time, Relaxed);
+        if let [tag, time, ..] = place {
+            tag.store(self.size | u64::from(env.epid.0), Relaxed);
+            time.store(env.time(), Relaxed);
         }
         out.ring.publish(view.slot, self.words);
     }
 
     /// The record is lost; what the clause does besides is done.
     #[cold]
-    #[inline(never)]
     fn run_without_room<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>) {
-        self.steps(env, &[]);
+        env.aside(|env| self.steps_aside(env));
         count_full(env.view);
+    }
+
+    #[inline(never)]
+    fn steps_aside<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>) {
+        self.steps(env, &[]);
     }
 
     #[inline(always)]
     fn steps<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, place: &[AtomicU64]) {
-        for op in &self.ops {
-            match op {
-                Op::Do(expr) => {
-                    env.surely(expr);
+        if let Some(first) = &self.first {
+            first.run(env, place);
+        }
+        if !self.rest.is_empty() {
+            env.aside(|env| self.run_rest(env, place));
+        }
+    }
+
+    #[inline(never)]
+    fn run_rest<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, place: &[AtomicU64]) {
+        for op in &self.rest {
+            op.run(env, place);
+        }
+    }
+}
+
+impl Op {
+    #[inline(always)]
+    fn run<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, place: &[AtomicU64]) {
+        match self {
+            Self::Do(expr) => {
+                env.surely_here(expr);
+            }
+            Self::Put(put) => {
+                let value = (env.surely(&put.value) & put.mask) << (put.shift & 63);
+                if let Some(word) = place.get(put.word) {
+                    let before = if put.fresh { 0 } else { word.load(Relaxed) };
+                    word.store(before | value, Relaxed);
                 }
-                Op::Put(put) => {
-                    let value = cut(env.surely(&put.value), put.size) << (put.shift & 63);
-                    if let Some(word) = place.get(put.word) {
-                        let before = if put.fresh { 0 } else { word.load(Relaxed) };
-                        word.store(before | value, Relaxed);
-                    }
-                }
-                Op::Feed(feed) => {
-                    let (value, weight) = (feed.value.as_ref(), feed.weight.as_ref());
-                    let fed = |env: &mut FireEnv<'_, C, K>| {
-                        let weight = weight.map_or(1, |expr| env.surely(expr));
-                        Ok::<_, Infallible>((value.map_or(1, |expr| env.surely(expr)), weight))
-                    };
-                    let Ok(()) = env.feed(&feed.fast, fed);
-                }
+            }
+            Self::Feed(feed) => {
+                let (value, weight) = (feed.value.as_ref(), feed.weight.as_ref());
+                let fed = |env: &mut FireEnv<'_, C, K>| {
+                    let weight = weight.map_or(1, |expr| env.surely_aside(expr));
+                    Ok::<_, Infallible>((value.map_or(1, |expr| env.surely(expr)), weight))
+                };
+                let Ok(()) = env.feed(&feed.fast, fed);
             }
         }
     }

@@ -1,8 +1,11 @@
 //! Sessions and their enablings: the part of the engine that may allocate and lock.
 
-use core::sync::atomic::{
-    AtomicPtr, AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
+use core::{
+    borrow::Borrow,
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed},
+    },
 };
 use std::{
     collections::BTreeMap,
@@ -15,13 +18,13 @@ use dif::program::Program;
 use thiserror::Error;
 
 use super::{
-    code::{LoadError, Loaded, ecb_count},
+    code::{EcbCode, LoadError, Loaded, ecb_count},
     demand::Demand,
     env::Target,
-    fire::{fire, fire_quick},
-    marks::{Marked, Marks},
+    fire::{fire, fire_bare, fire_quick},
     private::{Guards, PerSlot, SlotGuard},
     quick::Quick,
+    rows::{Retiring, Rows},
     state::{Group, Names, Places, Reaction, SessionCore, SlotState, SlotView},
 };
 use crate::{
@@ -131,35 +134,43 @@ struct Open {
     enabled: Option<Arc<Loaded>>,
 }
 
-/// One probe's ECBs in one session, as the table holds them.
+/// One probe's ECBs in one session, as fires find them.
 #[derive(Debug)]
 struct Entry {
+    way: Way,
     session: Arc<Session>,
     target: Target,
-    /// The short way, if there is one ECB and it has one.
-    quick: Option<(Arc<Quick>, Epid)>,
     /// The same probe's in another session.
     next: Option<Box<Entry>>,
 }
 
-/// All enablings: for each probe its first entry.
-#[derive(Debug, Default)]
-struct Table {
-    entries: Vec<Option<Box<Entry>>>,
+/// How an entry is fired.
+#[derive(Debug)]
+enum Way {
+    /// An empty clause, and nothing else on this probe.
+    Bare(Epid),
+    /// One ECB with the short way, and nothing else on this probe.
+    Quick(Arc<Quick>, Epid),
+    /// Whatever it is.
+    All,
 }
 
-impl Table {
-    #[inline(always)]
-    fn of(&self, probe: ProbeId) -> Option<&Entry> {
-        self.entries.get(us(probe.0))?.as_deref()
+impl Way {
+    fn of(program: &Loaded, group: &Group) -> Self {
+        let [(ecb, epid)] = group.ecbs.as_slice() else { return Self::All };
+        match program.ecbs.get(us(*ecb)) {
+            Some(code) if code.is_bare() => Self::Bare(*epid),
+            Some(EcbCode { quick: Some(quick), .. }) => Self::Quick(Arc::clone(quick), *epid),
+            _ => Self::All,
+        }
     }
 }
 
-/// A table that was replaced, and the fires that may still look at it.
+/// Entries that were replaced, and the fires that may still look at them.
 #[derive(Debug)]
 struct Retired {
     /// Freed by being dropped.
-    _table: Box<Table>,
+    _entries: Vec<Retiring<Entry>>,
     seen: Vec<(usize, u64)>,
 }
 
@@ -167,8 +178,8 @@ struct Retired {
 struct Control {
     sessions: BTreeMap<SessionId, Open>,
     next: u64,
-    /// What the table enables.
-    marked: Marked,
+    /// The probes that have entries, in order.
+    enabled: Vec<ProbeId>,
     retired: Vec<Retired>,
 }
 
@@ -176,9 +187,7 @@ struct Control {
 #[derive(Debug)]
 pub struct Engine<K: Clock = Monotonic> {
     guards: Guards,
-    marks: Marks,
-    /// Always points to a `Table` from `Box::into_raw`.
-    table: AtomicPtr<Table>,
+    rows: Rows<Entry>,
     control: Mutex<Control>,
     generation: AtomicU64,
     collisions: AtomicU64,
@@ -190,6 +199,7 @@ impl Engine<Monotonic> {
     /// An engine of `slots` slots for the machine called `vmname`.
     #[must_use]
     pub fn new(slots: u32, vmname: &str) -> Self {
+        Monotonic::prepare();
         Self::with_clock(slots, vmname, Monotonic)
     }
 }
@@ -200,8 +210,7 @@ impl<K: Clock> Engine<K> {
     pub fn with_clock(slots: u32, vmname: &str, clock: K) -> Self {
         Self {
             guards: Guards::new(slots),
-            marks: Marks::new(),
-            table: AtomicPtr::new(Box::into_raw(Box::default())),
+            rows: Rows::new(),
             control: Mutex::default(),
             generation: AtomicU64::new(0),
             collisions: AtomicU64::new(0),
@@ -315,8 +324,8 @@ impl<K: Clock> Engine<K> {
         Ok(count)
     }
 
-    /// Replaces a session's enablings, all at once; ECBs of one probe run in the order given. The
-    /// probes' names are asked for here.
+    /// Replaces a session's enablings, a probe's ECBs all at once; ECBs of one probe run in the
+    /// order given. The probes' names are asked for here.
     ///
     /// # Errors
     /// [`EngineError`]; the former enablings stay then.
@@ -369,27 +378,28 @@ impl<K: Clock> Engine<K> {
         self.publish(&mut control);
     }
 
-    /// Frees what replaced tables left, as far as no fire looks at it any more.
+    /// Frees what replaced entries left, as far as no fire looks at it any more.
     pub fn reclaim(&self) {
         let mut control = self.control();
         control.retired.retain(|old| !self.guards.have_left(&old.seen));
     }
 
-    /// Builds the table anew and swaps it in.
+    /// Makes the entries anew and puts them in.
     fn publish(&self, control: &mut Control) {
-        let (table, marked) = build(control);
-        let table = Box::new(table);
-        self.marks.set(&marked);
-        let old = self.table.swap(Box::into_raw(table), SeqCst);
-        // SAFETY: the pointer came from `Box::into_raw` and the swap has made this thread its
-        // owner. Fires may still read it; it is kept until they are over.
-        let old = unsafe { Box::from_raw(old) };
-        self.marks.clear(&control.marked, &marked);
-        control.marked = marked;
+        let mut entries = build(control);
+        let gone = control.enabled.iter().filter(|probe| !entries.contains_key(probe));
+        let gone: Vec<ProbeId> = gone.copied().collect();
+        control.enabled = entries.keys().copied().collect();
+        let mut old = Vec::new();
+        for probe in gone.iter().chain(&control.enabled) {
+            // SAFETY: what is taken out waits in `control.retired`, or is dropped below, until
+            // every slot that is in a fire now has left it.
+            old.extend(unsafe { self.rows.replace(*probe, entries.remove(probe)) });
+        }
         let seen = self.guards.in_fire();
         control.retired.retain(|old| !self.guards.have_left(&old.seen));
         if !seen.is_empty() {
-            control.retired.push(Retired { _table: old, seen });
+            control.retired.push(Retired { _entries: old, seen });
         }
         self.generation.fetch_add(1, AcqRel);
     }
@@ -437,7 +447,7 @@ impl<K: Clock> Engine<K> {
     #[inline(always)]
     #[must_use]
     pub fn is_enabled(&self, probe: ProbeId) -> bool {
-        self.marks.has(probe)
+        self.rows.has(probe)
     }
 
     /// Fires a probe on a slot: runs its ECBs in every session.
@@ -445,23 +455,42 @@ impl<K: Clock> Engine<K> {
     /// # Context
     /// This is the firing path; see the crate's rule. A slot has one fire at a time: another that
     /// comes meanwhile is counted and refused.
-    #[inline(always)]
+    #[inline]
     pub fn fire<C: FireContext>(&self, slot: LocalSlot, probe: ProbeId, ctx: &C) -> Reaction {
+        self.fire_with::<C, &C>(slot, probe, || ctx)
+    }
+
+    /// As [`Engine::fire`] of a context that is made when it is needed: an empty clause looks at
+    /// nothing.
+    ///
+    /// # Context
+    /// As [`Engine::fire`].
+    #[inline(always)]
+    pub fn fire_with<C: FireContext, B: Borrow<C>>(
+        &self,
+        slot: LocalSlot,
+        probe: ProbeId,
+        make: impl FnOnce() -> B,
+    ) -> Reaction {
         let Some(mut guard) = self.guards.enter(slot) else { return self.collide() };
-        let table = self.table.load(SeqCst);
-        // SAFETY: the table was published by `Box::into_raw`. It is freed only after every slot
-        // that was in a fire when it was replaced has left that fire, and this slot said that it
-        // is in one before the pointer was loaded.
-        let table = unsafe { &*table };
-        match table.of(probe) {
-            Some(Entry { quick: Some((quick, epid)), next: None, session, target }) => {
-                if let Some(state) = session.private.get(&mut guard) {
-                    fire_quick(target, (quick, *epid), state, ctx, &self.clock);
+        // SAFETY: this thread is in the slot until the guard is dropped, at the end of this
+        // function or of `fire_all`.
+        let Some(entry) = (unsafe { self.rows.get(probe) }) else { return Reaction::Nothing };
+        match &entry.way {
+            Way::Bare(epid) => {
+                if let Some(state) = entry.session.private.get(&mut guard) {
+                    fire_bare(state, *epid, &self.clock);
                 }
                 Reaction::Nothing
             }
-            Some(entry) => entry.fire_all(&mut guard, ctx, &self.clock),
-            None => Reaction::Nothing,
+            Way::Quick(quick, epid) => {
+                if let Some(state) = entry.session.private.get(&mut guard) {
+                    let ecb = (&**quick, *epid);
+                    fire_quick(&entry.target, ecb, state, make().borrow(), &self.clock);
+                }
+                Reaction::Nothing
+            }
+            Way::All => entry.fire_all(guard, make().borrow(), &self.clock),
         }
     }
 
@@ -476,9 +505,9 @@ impl<K: Clock> Engine<K> {
 
 impl<K: Clock> Drop for Engine<K> {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from `Box::into_raw`, and with the engine borrowed mutably no
-        // fire runs.
-        drop(unsafe { Box::from_raw(*self.table.get_mut()) });
+        let control = self.control.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // With the engine borrowed mutably no fire runs.
+        drop(self.rows.clear(&control.enabled));
     }
 }
 
@@ -487,14 +516,14 @@ impl Entry {
     #[inline(never)]
     fn fire_all<C: FireContext, K: Clock>(
         &self,
-        guard: &mut SlotGuard<'_>,
+        mut guard: SlotGuard<'_>,
         ctx: &C,
         clock: &K,
     ) -> Reaction {
         let mut reaction = Reaction::Nothing;
         let mut rest = Some(self);
         while let Some(entry) = rest {
-            if let Some(state) = entry.session.private.get(guard) {
+            if let Some(state) = entry.session.private.get(&mut guard) {
                 fire(&entry.target, state, ctx, clock);
                 reaction = reaction.then(core::mem::take(&mut state.reaction));
             }
@@ -520,18 +549,15 @@ fn demand_of(program: &Loaded, group: &Group) -> Demand {
     demand
 }
 
-fn build(control: &Control) -> (Table, Marked) {
+/// Every enabled probe's first entry.
+fn build(control: &Control) -> BTreeMap<ProbeId, Box<Entry>> {
     let mut first: BTreeMap<ProbeId, Box<Entry>> = BTreeMap::new();
     // The last one first, since each goes before those that are there.
     for open in control.sessions.values().rev() {
         let Some(program) = &open.enabled else { continue };
         for (probe, group) in &open.groups {
-            let quick = match group.ecbs.as_slice() {
-                [(ecb, epid)] => {
-                    program.ecbs.get(us(*ecb)).and_then(|code| code.quick.clone()).zip(Some(*epid))
-                }
-                _ => None,
-            };
+            let next = first.remove(probe);
+            let way = if next.is_some() { Way::All } else { Way::of(program, group) };
             let target = Target {
                 core: Arc::clone(&open.session.core),
                 program: Arc::clone(program),
@@ -539,17 +565,8 @@ fn build(control: &Control) -> (Table, Marked) {
                 errors: Arc::clone(&open.errors),
             };
             let session = Arc::clone(&open.session);
-            let next = first.remove(probe);
-            first.insert(*probe, Box::new(Entry { session, target, quick, next }));
+            first.insert(*probe, Box::new(Entry { way, session, target, next }));
         }
     }
-    let mut table = Table::default();
-    let marked = first.keys().copied().collect();
-    for (probe, entry) in first {
-        table.entries.resize_with(us(probe.0) + 1, || None);
-        if let Some(place) = table.entries.last_mut() {
-            *place = Some(entry);
-        }
-    }
-    (table, marked)
+    first
 }

@@ -36,8 +36,9 @@ pub enum Reaction {
     Nothing,
     /// Stop the current process.
     Stop,
-    /// Send the current process a signal.
-    Raise(i32),
+    /// Send the current process a signal: the low 32 bits of what the script says. (Of the same
+    /// width as the other number here, a reaction fits two registers.)
+    Raise(u64),
     /// Stop in the machine's debugger.
     Breakpoint,
     /// Panic the machine.
@@ -162,8 +163,15 @@ pub(crate) struct SlotView<'m> {
 
 impl<'m> SlotView<'m> {
     /// Whether ECBs may run on this slot now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn may_fire(&self) -> bool {
+        self.header.activity.load(Acquire) == Activity::Active as u32 || self.may_fire_alone()
+    }
+
+    /// Whether it is the consumer's slot, in a state that lets that one fire.
+    #[cold]
+    #[inline(never)]
+    fn may_fire_alone(&self) -> bool {
         Activity::load(&self.header.activity).may_fire(self.number == 0)
     }
 

@@ -1,11 +1,13 @@
 //! `bench CASE ROUNDS`: so many rounds of a case and nothing else, to be counted by callgrind.
-//! The case `write` is the guest's part alone. Without arguments it lists the cases: name, goal, and the classic engine's figure or `-`.
+//! `bench CASE ROUNDS idle`: the same without the shim, the guest's part and the loop alone.
+//! Without arguments it lists the cases: name, goal, and the classic engine's figure or `-`.
 //!
 //! The caller runs it twice with different numbers of rounds; the difference is free of start-up.
 #![forbid(unsafe_code)]
 
 use anyhow::{Context as _, Result};
 use bench::{CASES, Rig};
+use shim::Shim;
 
 fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
@@ -17,15 +19,12 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let rounds: u64 = words.next().context("usage: bench CASE ROUNDS")?.parse()?;
-    if name == "write" {
-        let mut rig = Rig::new(CASES.first().context("no case")?)?;
-        (0..rounds).for_each(|_| rig.write());
-        return Ok(());
-    }
     let case = CASES.iter().find(|case| case.name == name);
     let mut rig = Rig::new(case.with_context(|| format!("no case {name}"))?)?;
-    for _ in 0..rounds {
-        rig.round();
+    if words.next().is_some() {
+        rig.rounds(rounds, Rig::idle);
+        return Ok(());
     }
+    rig.rounds(rounds, Shim::handle);
     rig.check(rounds)
 }

@@ -59,16 +59,14 @@ pub fn run(args: &Args) -> Result<()> {
         "{:<18} {:>8} {:>8} {:>8} {:>9}",
         "a fire of", "counted", "goal", "classic", "median ns"
     );
-    // The guest fills its descriptor; that is not ours to count.
-    let write = per_round("write")?;
     for line in run::output(&mut Command::new(programs::path("bench")))?.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [case, goal, classic] = words.as_slice() else { bail!("the cases' list has {line}") };
         if args.filter.as_ref().is_some_and(|filter| !case.contains(filter.as_str())) {
             continue;
         }
-        let fires = if *case == "pair" { 2 } else { 1 };
-        let instructions = per_round(case)?.saturating_sub(write * fires);
+        // The guest fills its descriptor; that is not ours to count.
+        let instructions = per_round(case, &[])?.saturating_sub(per_round(case, &["idle"])?);
         let median = if args.counts_only { None } else { median(case) };
         let median = median.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.1}"));
         println!("{case:<18} {instructions:>8} {goal:>8} {classic:>8} {median:>9}");
@@ -82,16 +80,17 @@ fn cargo(words: &[&str]) -> Result<String> {
 }
 
 /// Instructions of one round.
-fn per_round(case: &str) -> Result<u64> {
-    Ok((count(case, LONG)?.saturating_sub(count(case, SHORT)?)) / (LONG - SHORT))
+fn per_round(case: &str, how: &[&str]) -> Result<u64> {
+    Ok((count(case, LONG, how)?.saturating_sub(count(case, SHORT, how)?)) / (LONG - SHORT))
 }
 
 /// Instructions of a whole run.
-fn count(case: &str, rounds: u64) -> Result<u64> {
+fn count(case: &str, rounds: u64, how: &[&str]) -> Result<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(programs::path("bench"))
         .args([case, &rounds.to_string()])
+        .args(how)
         .output()
         .context("cannot run valgrind")?;
     let text = String::from_utf8_lossy(&output.stderr);

@@ -46,10 +46,24 @@ const fn in_page(offset: usize) -> Place {
 pub struct FireHead {
     /// Number of the probe.
     pub probe: u32,
+    /// Words of stack, and bit 31 if there is a [`Nested`].
+    behind: u32,
+}
+
+impl FireHead {
+    const NESTED: u32 = 1 << 31;
+
     /// Words of kernel stack behind the fixed part; they lie within the body.
-    pub frames: u32,
+    #[must_use]
+    pub const fn frames(self) -> u32 {
+        self.behind & !Self::NESTED
+    }
+
     /// Whether a [`Nested`] of a known kind lies behind them, within the body.
-    pub has_nested: bool,
+    #[must_use]
+    pub const fn has_nested(self) -> bool {
+        self.behind & Self::NESTED != 0
+    }
 }
 
 /// Number of the page's word where the [`Nested`] behind a stack of so many words begins.
@@ -80,9 +94,10 @@ pub fn check_fire(probe: u64, word: impl Fn(usize) -> u64) -> Result<FireHead, S
         | ((probe >> 32) & !u64::from(short.bits()))
         | u64::from(low(stack));
     if more == 0 {
-        return Ok(FireHead { probe: low(probe), frames: 0, has_nested: false });
+        return Ok(FireHead { probe: low(probe), behind: 0 });
     }
-    check_long(length, level, probe, low(stack), word)
+    let behind = check_long(length, level, probe, low(stack), word)?;
+    Ok(FireHead { probe: low(probe), behind })
 }
 
 /// The part of [`check_fire`] for fires that carry more than the fixed part, or are wrong.
@@ -94,7 +109,7 @@ fn check_long(
     probe: u64,
     frames: u32,
     word: impl Fn(usize) -> u64,
-) -> Result<FireHead, Status> {
+) -> Result<u32, Status> {
     const MOST: u64 = BODY_SIZE as u64;
     const FIXED: u64 = size_of::<Fire>() as u64;
     // One comparison for both ends.
@@ -113,8 +128,9 @@ fn check_long(
     let has_nested = low(probe >> 32) & u32::from(Context::NESTED.bits()) != 0;
     if has_nested {
         check_nested(&word, frames, length)?;
+        return Ok(frames | FireHead::NESTED);
     }
-    Ok(FireHead { probe: low(probe), frames, has_nested })
+    Ok(frames)
 }
 
 /// Whether the body holds a [`Nested`] behind the stack.
@@ -191,7 +207,7 @@ mod tests {
                 }
                 _ => (0, 0, false),
             });
-            let short = check_fire(word(&page, FIRE_PROBE), |at| word(&page, at)).map(|h| (h.probe, h.frames as usize, h.has_nested));
+            let short = check_fire(word(&page, FIRE_PROBE), |at| word(&page, at)).map(|h| (h.probe, h.frames() as usize, h.has_nested()));
             prop_assert_eq!(short, parsed);
         }
     }

@@ -121,7 +121,7 @@ impl<'a> GuestFire<'a> {
     fn copy_stack(&self) -> &'a [u8] {
         const FIRST: Place = place(size_of::<Fire>());
         let Some(room) = self.deep().and_then(|deep| deep.room.take()) else { return &[] };
-        let frames = usize::try_from(self.head.frames).unwrap_or(0);
+        let frames = usize::try_from(self.head.frames()).unwrap_or(0);
         let words = room.body.bytes_mut().as_chunks_mut().0;
         for (to, at) in words.iter_mut().take(frames).zip(FIRST.word..) {
             *to = self.page.word(at).to_le_bytes();
@@ -132,13 +132,13 @@ impl<'a> GuestFire<'a> {
     /// The vCPU behind the stack, if `check_fire` found one there.
     #[cold]
     fn copy_inner(&self, nested: &NestedCache) -> Option<Nested> {
-        if !self.head.has_nested {
+        if !self.head.has_nested() {
             return None;
         }
         nested.begin_fire();
         let mut inner = Nested::ZERO;
         let words = inner.as_mut_bytes().as_chunks_mut().0;
-        for (to, at) in words.iter_mut().zip(nested_word(self.head.frames)..) {
+        for (to, at) in words.iter_mut().zip(nested_word(self.head.frames())..) {
             *to = self.page.word(at).to_le_bytes();
         }
         Some(inner)

@@ -228,8 +228,10 @@ impl Shim {
             Err(status) => return self.refuse_enabled(vcpu, page, status),
         };
         let slot = vcpu.slot;
-        let context = GuestFire::new(page, head, memory, vcpu);
-        match self.engine.fire(slot, ProbeId(head.probe), &context) {
+        let probe = ProbeId(head.probe);
+        match self.engine.fire_with::<GuestFire<'_>, _>(slot, probe, move || {
+            GuestFire::new(page, head, memory, vcpu)
+        }) {
             Reaction::Nothing => conclude_fire(page),
             reaction => self.react(page, reaction),
         }
@@ -565,7 +567,7 @@ fn conclude_fire(page: Page<'_>) {
 fn ask_for(page: Page<'_>, reaction: Reaction) {
     let (action, arg) = match reaction {
         Reaction::Stop => (Action::Stop, 0),
-        Reaction::Raise(signal) => (Action::Raise, u64::from(signal.cast_unsigned())),
+        Reaction::Raise(signal) => (Action::Raise, signal),
         Reaction::Breakpoint => (Action::Breakpoint, 0),
         Reaction::Panic => (Action::Panic, 0),
         Reaction::Chill(time) => (Action::Chill, time),

@@ -513,7 +513,7 @@ impl Session {
         if all {
             live.reader.drain_all(&mut keep);
         } else {
-            live.reader.drain(Monotonic.now(), &mut keep);
+            live.reader.drain(Monotonic.settled(), &mut keep);
         }
         let corrupt = live.reader.anomalies().corrupt_rings;
         let lost = corrupt - std::mem::replace(&mut live.corrupt, corrupt);
