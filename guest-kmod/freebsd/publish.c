@@ -69,6 +69,7 @@ hello(uint32_t *max_probes)
 {
 	struct ht_hello *body = ht_body();
 	struct ht_hello_reply *reply = ht_body();
+	static uint32_t said;
 	uint32_t status;
 
 	memset(body, 0, sizeof(*body));
@@ -87,10 +88,11 @@ hello(uint32_t *max_probes)
 	status = ht_call(HT_CALL_HELLO, sizeof(*body) + sizeof(jails));
 	if (status == HT_STATUS_UNANSWERED)
 		return (EAGAIN);
-	if (status != HT_STATUS_OK) {
+	if (status != HT_STATUS_OK && status != said)
 		ht_say("the host refuses us: status %u", status);
+	said = status;
+	if (status != HT_STATUS_OK)
 		return (EPROTO);
-	}
 	*max_probes = reply->max_probes;
 	ht_interval = MAX(1, MIN(reply->poll_interval_ms, 10000));
 	return (0);

@@ -99,7 +99,8 @@ ht_syscall_publish(void)
 	if (ht_kernel.systrace_probe_func == NULL || ht_kernel.systrace_enabled == NULL)
 		return;
 	for (number = 0; number < SYS_MAXSYSCALL; number++)
-		if (sysent[number].sy_call != (sy_call_t *)nosys)
+		if (sysent[number].sy_call != (sy_call_t *)nosys &&
+		    sysent[number].sy_call != (sy_call_t *)lkmnosys)
 			publish(number, ht_syscall_types[number]);
 }
 

@@ -15,10 +15,21 @@ use super::zig::{Release, V14, V15};
 use super::{ensure_clang, kept, lengths, module};
 use crate::{paths, run};
 
-/// How the guest's sources are compiled beyond what every module is. The hooks that DTrace uses are
-/// in the headers only with KDTRACE_HOOKS, which a module's build does not define by itself.
-const CFLAGS: &[&str] =
-    &["-DKDTRACE_HOOKS", "-Wextra", "-Wno-unused-parameter", "-Wno-sign-compare"];
+/// How the guest's sources are compiled beyond what every module is: with the warnings of FreeBSD's
+/// kern.mk and more. The hooks that DTrace uses are in the headers only with KDTRACE_HOOKS, which a
+/// module's build does not define by itself.
+const CFLAGS: &[&str] = &[
+    "-DKDTRACE_HOOKS",
+    "-Wextra",
+    "-Wno-unused-parameter",
+    "-Wno-sign-compare",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Wpointer-arith",
+    "-Wcast-qual",
+    "-Wundef",
+    "-Wshadow",
+];
 
 /// Sources that are on the firing path from end to end. They call nothing of the kernel, since
 /// whatever they called could be traced and fire in turn.
