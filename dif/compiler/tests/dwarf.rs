@@ -128,10 +128,10 @@ fn types_keep_their_shape() {
         let field = types.member(&outer, member).expect(member);
         types.name(field.ty)
     };
-    assert_eq!(name_of("array"), "struct inner[2][3]");
+    assert_eq!(name_of("array"), "struct inner [3][2]");
     // Which of the two comes first is the compiler's choice.
     let text = name_of("text").replace("volatile const", "const volatile");
-    assert_eq!(text, "restrict const volatile char *");
+    assert_eq!(text, "const volatile char *restrict");
     assert_eq!(name_of("callback"), "callback_t");
     assert_eq!(name_of("later"), "struct later *");
     assert_eq!(name_of("tail"), "unsigned char[0]");

@@ -256,10 +256,10 @@ impl Cx<'_, '_> {
         }
     }
 
-    /// Bytes that a pointer moves by; `None` if it is no pointer, or one to `void` or a function.
+    /// Bytes that a pointer moves by; `None` if it is no pointer, or one to `void` or a function. A
+    /// string is none: it is a value, as a structure is.
     fn step_of(&mut self, node: &Node) -> Option<u32> {
         match self.types.resolve(node.ty) {
-            Type::String => Some(1),
             Type::Pointer { target, .. } if !self.is_void_pointer(node) => {
                 Some(self.types.size(target).unwrap_or(0))
             }

@@ -272,7 +272,7 @@ fn a_kernels_types_are_read() {
             let proc_tag = types.tag(Tag::Struct, "proc").unwrap();
             assert_eq!(types.size(proc_tag), Some(9000));
             let (at, _, ty) = member(types, "proc", "p_comm");
-            assert_eq!((at, types.name(ty)), (64, "char[20]".into()));
+            assert_eq!((at, types.name(ty)), (64, "char [20]".into()));
             assert!(types.is_char_array(ty));
             let (at, width, ty) = member(types, "proc", "p_flag");
             assert_eq!((at, width, types.name(ty)), (290, 3, "unsigned int".into()));
