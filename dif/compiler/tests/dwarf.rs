@@ -134,7 +134,7 @@ fn types_keep_their_shape() {
     assert_eq!(text, "const volatile char *restrict");
     assert_eq!(name_of("callback"), "callback_t");
     assert_eq!(name_of("later"), "struct later *");
-    assert_eq!(name_of("tail"), "unsigned char[0]");
+    assert_eq!(name_of("tail"), "unsigned char [0]");
     let later = named(&mut types, "struct later");
     assert_eq!(types.size(later), Some(16));
     for (name, value) in
