@@ -145,7 +145,7 @@ fn types_keep_their_shape() {
     let packed = types.kernel_variable(None, "a_packed").expect("a variable");
     assert_eq!(types.name(packed), "struct packed");
     let pointer = types.kernel_variable(None, "pointer_to_array").expect("a variable");
-    assert_eq!(types.name(pointer), "int[7] *");
+    assert_eq!(types.name(pointer), "int (*)[7]");
     let same = named(&mut types, "struct same");
     assert_eq!(types.size(same), Some(4));
 }
