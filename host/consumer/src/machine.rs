@@ -38,10 +38,18 @@ pub struct KernelTypes {
 impl KernelTypes {
     /// Makes BTF of what is not, once for all scripts that are compiled. What cannot be read is
     /// left out and said, with the name of the machine.
-    fn new(blobs: Vec<TypeBlob>, machine: &str, warn: &mut dyn FnMut(String)) -> Self {
+    fn new(
+        blobs: Vec<TypeBlob>,
+        symbols: &SymbolTable,
+        machine: &str,
+        warn: &mut dyn FnMut(String),
+    ) -> Self {
         let container = |blob: &TypeBlob| blob.format == TypeFormat::Ctf;
-        let blobs =
-            if blobs.iter().any(container) { prepared(&blobs, machine, warn) } else { blobs };
+        let blobs = if blobs.iter().any(container) {
+            prepared(&blobs, symbols, machine, warn)
+        } else {
+            blobs
+        };
         Self::of_btf(blobs)
     }
 
@@ -51,9 +59,15 @@ impl KernelTypes {
     }
 }
 
-fn prepared(blobs: &[TypeBlob], machine: &str, warn: &mut dyn FnMut(String)) -> Vec<TypeBlob> {
+fn prepared(
+    blobs: &[TypeBlob],
+    symbols: &SymbolTable,
+    machine: &str,
+    warn: &mut dyn FnMut(String),
+) -> Vec<TypeBlob> {
     let containers: Vec<_> = blobs.iter().map(TypeBlob::container).collect();
-    let (prepared, warnings) = dlang::types::prepare(&containers);
+    let (prepared, warnings) =
+        dlang::types::prepare_with(&containers, &|module| symbols.ctf_symbols(module));
     warnings.iter().for_each(|line| warn(format!("{machine}: {line}")));
     prepared
         .into_iter()
@@ -173,7 +187,7 @@ impl Machine {
         let kernel = kernel_hash(&blobs, link.info());
         let types = match known.iter().find(|machine| machine.kernel == kernel) {
             Some(machine) => Rc::clone(&machine.types),
-            None => Rc::new(KernelTypes::new(blobs, &name, warn)),
+            None => Rc::new(KernelTypes::new(blobs, &symbols, &name, warn)),
         };
         let slots = SlotRange { base: 0, count: cpus };
         let symbols = Rc::new(symbols);

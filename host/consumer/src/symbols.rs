@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dlang::world::Symbol;
+use dlang::{types::ctf::CtfSymbol, world::Symbol};
 use hypercall::{EntryError, SymbolEntry, symbol_entries};
 
 use crate::format::{SymbolName, Symbolizer};
@@ -17,6 +17,10 @@ struct Entry {
     size: u64,
     name: (u32, u16),
     module: u16,
+    /// In the order in which the machine told them.
+    place: u32,
+    /// nm's letter.
+    kind: u8,
 }
 
 /// A kernel's symbols, sorted by address.
@@ -35,12 +39,12 @@ impl SymbolTable {
     pub fn parse(blob: &[u8], count: u32) -> Result<Self, EntryError> {
         let mut table = Self::default();
         let mut modules = HashMap::new();
-        let mut found: Vec<SymbolEntry<'_>> =
-            symbol_entries(blob, count).collect::<Result<_, _>>()?;
-        found.retain(|symbol| !symbol.name.is_empty() && symbol.address != 0);
+        let all: Vec<SymbolEntry<'_>> = symbol_entries(blob, count).collect::<Result<_, _>>()?;
+        let mut found: Vec<(u32, SymbolEntry<'_>)> = (0..).zip(all).collect();
+        found.retain(|(_, symbol)| !symbol.name.is_empty() && symbol.address != 0);
         // Of several names for one address the global one is shown.
-        found.sort_by_key(|s| (s.address, !s.kind.is_ascii_uppercase(), s.name));
-        for symbol in found {
+        found.sort_by_key(|(_, s)| (s.address, !s.kind.is_ascii_uppercase(), s.name));
+        for (place, symbol) in found {
             let module = *modules.entry(symbol.module).or_insert_with(|| {
                 table.modules.push(symbol.module.to_owned());
                 u16::try_from(table.modules.len() - 1).unwrap_or(u16::MAX)
@@ -49,7 +53,8 @@ impl SymbolTable {
             let (Ok(at), Ok(len)) = (at, u16::try_from(symbol.name.len())) else { break };
             table.text.push_str(symbol.name);
             let size = u64::from(symbol.size);
-            table.entries.push(Entry { address: symbol.address, size, name: (at, len), module });
+            let (address, name, kind) = (symbol.address, (at, len), symbol.kind);
+            table.entries.push(Entry { address, size, name, module, place, kind });
         }
         Ok(table)
     }
@@ -85,6 +90,24 @@ impl SymbolTable {
         let next = self.entries.get(after).map_or(u64::MAX, |entry| entry.address);
         let reach = if entry.size > 0 { entry.size } else { (next - start).min(LONGEST) };
         (address - start < reach || address == start).then_some(entry)
+    }
+
+    /// A module's functions and objects in the order of its symbol table, in which a guest with CTF
+    /// tells them: CTF's types of functions have no names but this order.
+    #[must_use]
+    pub fn ctf_symbols(&self, module: &str) -> Vec<CtfSymbol> {
+        let counted = |entry: &&Entry| {
+            matches!(entry.kind, b'T' | b't' | b'D' | b'd')
+                && self.module(entry) == module
+                && !matches!(self.name(entry), "_START_" | "_END_")
+        };
+        let mut found: Vec<&Entry> = self.entries.iter().filter(counted).collect();
+        found.sort_by_key(|entry| entry.place);
+        let symbol = |entry: &Entry| CtfSymbol {
+            name: self.name(entry).to_owned(),
+            is_function: entry.kind.eq_ignore_ascii_case(&b't'),
+        };
+        found.into_iter().map(symbol).collect()
     }
 
     /// Looks a name up, in one module if one is given.
@@ -143,6 +166,31 @@ pub(crate) mod tests {
         assert_eq!(name(0x200f), Some(("b".into(), "ext4".into(), 0x2000)));
         assert_eq!(name(0x2010), None);
         assert_eq!(name(0xfff), None);
+    }
+
+    /// CTF counts functions and objects of one module in the order they were told, not by address,
+    /// and nothing else.
+    #[test]
+    fn ctf_counts_symbols_as_they_were_told() {
+        let symbols = [
+            (b'T', 0x3000, "late", "kernel"),
+            (b'd', 0x9000, "ticks", "kernel"),
+            (b'n', 0x1000, "btext", "kernel"),
+            (b'i', 0x2000, "memcpy", "kernel"),
+            (b't', 0x5000, "other", "if_em"),
+            (b't', 0x1000, "early", "kernel"),
+        ];
+        let mut blob = Vec::new();
+        for (kind, address, name, module) in symbols {
+            let mut room = [0_u8; 2048];
+            let len = SymbolEntry { kind, size: 8, address, name, module }.write(&mut room);
+            blob.extend_from_slice(&room[..len.unwrap()]);
+        }
+        let table = SymbolTable::parse(&blob, 6).unwrap();
+        let symbol = |name: &str, is_function| CtfSymbol { name: name.into(), is_function };
+        let wanted = [symbol("late", true), symbol("ticks", false), symbol("early", true)];
+        assert_eq!(table.ctf_symbols("kernel"), wanted);
+        assert_eq!(table.ctf_symbols("if_em"), [symbol("other", true)]);
     }
 
     /// Names are found in any module or in one; the kernel image answers to both its names.

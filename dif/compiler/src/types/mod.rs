@@ -31,7 +31,7 @@ use std::{
 pub(crate) use btf::BtfWriter as BtfBuilder;
 pub use btf::{Btf, BtfError, TooLarge};
 pub use ctext::parse_c_type;
-pub use prepare::{Prepared, prepare};
+pub use prepare::{Prepared, prepare, prepare_with};
 
 use crate::world::{TypeFormat, World};
 

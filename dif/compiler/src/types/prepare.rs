@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::ctf::Ctf;
+use super::ctf::{Ctf, CtfSymbol};
 use crate::world::{TypeContainer, TypeFormat};
 
 /// A container in BTF.
@@ -20,10 +20,19 @@ pub struct Prepared<'a> {
     pub bytes: Cow<'a, [u8]>,
 }
 
-/// Makes BTF of all containers. One that cannot be read is left out, with a line that says why,
-/// and so are those that refer to it.
+/// [`prepare_with`] without symbols: CTF gives no types of functions and objects then.
 #[must_use]
 pub fn prepare<'a>(containers: &[TypeContainer<'a>]) -> (Vec<Prepared<'a>>, Vec<String>) {
+    prepare_with(containers, &|_| Vec::new())
+}
+
+/// Makes BTF of all containers. One that cannot be read is left out, with a line that says why,
+/// and so are those that refer to it. `symbols` gives a module's, which CTF counts on.
+#[must_use]
+pub fn prepare_with<'a>(
+    containers: &[TypeContainer<'a>],
+    symbols: &dyn Fn(&str) -> Vec<CtfSymbol>,
+) -> (Vec<Prepared<'a>>, Vec<String>) {
     let (mut out, mut warnings) = (Vec::new(), Vec::new());
     let image = containers.first().filter(|first| first.format == TypeFormat::Ctf);
     let image = image.and_then(|first| {
@@ -39,7 +48,7 @@ pub fn prepare<'a>(containers: &[TypeContainer<'a>]) -> (Vec<Prepared<'a>>, Vec<
         let read = Ctf::parse(bytes).and_then(|ctf| {
             let parent = ctf.parent();
             let of_image = image.as_ref().filter(|(name, _)| parent == Some(name));
-            let btf = ctf.to_btf(of_image.map(|(_, ctf)| ctf), &[])?;
+            let btf = ctf.to_btf(of_image.map(|(_, ctf)| ctf), &symbols(module))?;
             Ok((if parent.is_some() { TypeFormat::Btf } else { TypeFormat::BtfAlone }, btf))
         });
         match read {

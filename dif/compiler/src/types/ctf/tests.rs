@@ -375,6 +375,11 @@ fn objects_and_functions_have_types() {
         let proto = btf.record(run.size_or_type).unwrap();
         assert_eq!((proto.size_or_type, proto.tail.len()), (2, 16));
         assert!(find(crate::types::btf::kind::FUNC, "gone").is_none());
+        let container = TypeContainer { module: "kernel", format: TypeFormat::Ctf, bytes: &bytes };
+        let of = |module: &str| if module == "kernel" { symbols.to_vec() } else { Vec::new() };
+        let (prepared, _) = crate::types::prepare_with(&[container], &of);
+        let btf = crate::types::Btf::parse(&*prepared[0].bytes, None).unwrap();
+        assert!(btf.find(&[crate::types::btf::kind::FUNC], "run").is_some());
     }
 }
 
