@@ -39,7 +39,7 @@ Usage: dtrace [-32|-64] [-aACeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]]
 	-L  add library directory to library search path
 	-m  enable or list probes matching the specified module name
 	-n  enable or list probes matching the specified probe name
-	-o  set output file
+	-o  set output file; with -e, save the program there (an ELF object)
 	-p  grab specified process-ID and cache its symbol tables
 	-P  enable or list probes matching the specified provider name
 	-q  set quiet mode (only output explicitly traced data)
@@ -52,6 +52,9 @@ Usage: dtrace [-32|-64] [-aACeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]]
 	-x  enable or modify compiler and tracing options (debuginfo=[target:]file
 	    takes the types of machines from a file with DWARF, BTF or CTF)
 	-X  specify ISO C conformance settings for preprocessor
+	-y  link a saved program for the machine that -E and the probes choose,
+	    and save it with -o
+	-Y  run a program that was saved by -e -o
 	-Z  permit probe descriptions that match zero probes
 ";
 
@@ -99,8 +102,12 @@ pub enum Mode {
     Trace,
     /// `-l`.
     List,
-    /// `-e`: compile only.
+    /// `-e`: compile only; with `-o`, save what was compiled.
     Compile,
+    /// `-h`: write a header for the probes that scripts declare.
+    Header,
+    /// `-y`: link a saved program for another machine, and save it again.
+    Relink,
     /// `-V`.
     Version,
 }
@@ -134,6 +141,8 @@ pub struct Invocation {
     pub commands: Vec<String>,
     /// `-p`, each.
     pub pids: Vec<u32>,
+    /// `-Y` or `-y`: the file of a saved program.
+    pub saved: Option<String>,
 }
 
 /// Why a command line was not taken.
@@ -179,11 +188,8 @@ const LATER: &[(char, &str)] = &[
     ('a', "anonymous tracing"),
     ('A', "anonymous tracing"),
     ('d', "showing the script after its syntactic sugar"),
-    ('G', "generating an ELF file for static probes"),
-    ('h', "generating a header file for static probes"),
+    ('G', "building programs with static probes: nothing on this host could trace them, so that"),
     ('B', "dumping what the buffered-output handler gets"),
-    ('y', "re-linking a saved program"),
-    ('Y', "running a saved program"),
 ];
 
 /// Letters that name a program.
@@ -229,9 +235,15 @@ where
         output: values(&matches, "o").pop(),
         commands: values(&matches, "c"),
         pids: pids(&matches)?,
+        saved: saved(&matches)?,
     };
+    let is_script = |program: &ProgramArgument| program.kind == ProgramKind::Script;
+    if invocation.mode == Mode::Header && !invocation.programs.iter().any(is_script) {
+        let text = "-h needs a script (-s) with the provider's declaration";
+        return Err(InvocationError::Refused(text.to_owned()));
+    }
     let needs_program = matches!(invocation.mode, Mode::Trace | Mode::Compile);
-    if needs_program && invocation.programs.is_empty() {
+    if needs_program && invocation.programs.is_empty() && invocation.saved.is_none() {
         return Err(InvocationError::Refused("no probes specified".to_owned()));
     }
     Ok(invocation)
@@ -310,6 +322,8 @@ fn mode(matches: &ArgMatches) -> Result<Mode, InvocationError> {
     }
     Ok(match (flag(matches, 'V'), flag(matches, 'l'), flag(matches, 'e')) {
         (true, ..) => Mode::Version,
+        _ if given(matches, 'y') => Mode::Relink,
+        _ if flag(matches, 'h') => Mode::Header,
         (_, true, _) => Mode::List,
         (_, _, true) => Mode::Compile,
         _ => Mode::Trace,
@@ -374,6 +388,23 @@ fn options(matches: &ArgMatches) -> Vec<OptionArgument> {
         }
     }
     options
+}
+
+/// The file of `-Y` or `-y`, which takes the place of programs.
+fn saved(matches: &ArgMatches) -> Result<Option<String>, InvocationError> {
+    let files = placed(matches, "yY".chars());
+    let misuse = |text: &str| Err(InvocationError::Misuse(text.to_owned()));
+    let Some((_, letter, file)) = files.first() else { return Ok(None) };
+    if files.len() > 1 {
+        return misuse("only one saved program can be used at a time");
+    }
+    if !programs(matches).is_empty() || flag(matches, 'l') || flag(matches, 'V') {
+        return misuse(&format!("-{letter} takes the place of other programs and of -l and -V"));
+    }
+    if *letter == 'y' && values(matches, "o").is_empty() {
+        return misuse("-y needs -o: the file to save the linked program in");
+    }
+    Ok(Some(file.clone()))
 }
 
 fn pids(matches: &ArgMatches) -> Result<Vec<u32>, InvocationError> {

@@ -18,6 +18,7 @@ use dlang::{
     macros::Macros,
     parser::{self, ParseOptions},
     source::{Origin, SourceId, Span, SpecKind},
+    world::{ArgTypes, Symbol, TypeContainer},
 };
 
 use crate::invocation::{Invocation, ProgramArgument, ProgramKind};
@@ -41,6 +42,8 @@ pub struct ScriptOptions {
     pub target: Option<u32>,
     /// The preprocessor: `-x cpppath`.
     pub cpp: Option<String>,
+    /// The program is to be saved.
+    pub linkable: bool,
     /// All options of the command line, which scripts may add to.
     pub session: Options,
 }
@@ -92,6 +95,7 @@ impl Scripts {
             macros: macros.clone(),
             allow_empty: options.allow_empty,
             classic: false,
+            linkable: options.linkable,
         };
         let mut all = Self {
             compiler: Compiler::new(compile),
@@ -184,10 +188,48 @@ impl Scripts {
         Ok(())
     }
 
+    /// A C header for the probes that the scripts declare. `name`: the file's.
+    ///
+    /// # Errors
+    /// What is wrong in the scripts, or that they declare nothing, in words.
+    pub fn header(&mut self, name: &str) -> Result<String, String> {
+        let providers = self.compiler.providers(&Nowhere);
+        let providers = providers.map_err(|error| self.rendered(&error).0)?;
+        if providers.is_empty() {
+            return Err(format!("failed to create header {name}: no provider is declared"));
+        }
+        Ok(dlang::header::generate(&providers, name))
+    }
+
     /// Whether descriptions may match nothing: `-x zdefs`, or a script's own wish.
     #[must_use]
     pub fn zdefs(&self) -> bool {
         self.options.compiler.iter().any(|(name, _)| name == "zdefs")
+    }
+}
+
+/// A machine without kernel and probes: declarations mean the same everywhere.
+struct Nowhere;
+
+impl World for Nowhere {
+    fn types(&self) -> Vec<TypeContainer<'_>> {
+        Vec::new()
+    }
+
+    fn symbol(&self, _: Option<&str>, _: &str) -> Option<Symbol> {
+        None
+    }
+
+    fn matches(&self, _: &ProbeDesc) -> usize {
+        0
+    }
+
+    fn arg_types(&self, _: &ProbeDesc) -> ArgTypes {
+        ArgTypes::Untyped
+    }
+
+    fn name(&self) -> &str {
+        "the program"
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use consumer::{
     options::{From, Options},
     session::{
-        Session, SessionError, Setup,
+        ScriptCompiler, Session, SessionError, Setup,
         printer::Printer,
         processes::Processes,
         run::Outside,
@@ -23,16 +23,17 @@ use nix::{
 };
 
 use crate::{
-    invocation::{Invocation, Mode, OptionArgument},
+    invocation::{Invocation, Mode, OptionArgument, ProgramKind},
     list::{Listing, list},
     machines::{self, Found},
-    scripts::{ScriptOptions, Scripts},
+    saving::{self, SavedProgram},
+    scripts::{Script, ScriptOptions, Scripts},
     signals,
 };
 
 /// Says something on standard error, as dtrace(1) does. Nobody may be reading there any more
 /// (`2>&1 | head`): that is no reason to die before the guests are let go.
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     let start = if text.starts_with("dtrace: ") { "" } else { "dtrace: " };
     let _heard = writeln!(io::stderr(), "{start}{text}");
 }
@@ -40,7 +41,7 @@ fn complain(text: &str) {
 /// A failure with its text said already or still to say.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Failure(String);
+pub struct Failure(pub(crate) String);
 
 impl std::convert::From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
@@ -78,12 +79,25 @@ fn carry_out(invocation: &Invocation) -> Result<i32, Failure> {
             .map_err(|error| Failure(format!("failed to set {given}: {error}")))?;
     }
     let mut compiler = script_options(invocation, &options)?;
+    if invocation.mode == Mode::Relink {
+        return saving::relink(invocation, &options).map(|()| 0);
+    }
     let processes = processes(invocation, &options)?;
     compiler.target = processes.target();
+    if let Some(file) = &invocation.saved {
+        let saved = SavedProgram::open(file, invocation.guests)?;
+        return trace(invocation, options, saved.into_program(), processes);
+    }
+    compiler.linkable = invocation.mode == Mode::Compile && invocation.output.is_some();
+    compiler.allow_empty |= invocation.mode == Mode::Header;
     let scripts = Scripts::new(invocation, &compiler).map_err(|error| Failure(error.to_string()));
     scripts.and_then(|scripts| match invocation.mode {
         Mode::List => list_probes(invocation, &options, scripts),
-        _ => trace(invocation, options, scripts, processes),
+        Mode::Header => header(invocation, scripts).map(|()| 0),
+        Mode::Compile if compiler.linkable => {
+            saving::save(invocation, &options, scripts).map(|()| 0)
+        }
+        _ => trace(invocation, options, scripts.into(), processes),
     })
 }
 
@@ -122,7 +136,24 @@ fn script_options(invocation: &Invocation, options: &Options) -> Result<ScriptOp
     Ok(out)
 }
 
-fn find(invocation: &Invocation) -> Result<Found, Failure> {
+/// What is to be traced: scripts, or a saved program.
+pub(crate) struct Program {
+    /// Makes programs for kernels.
+    pub(crate) compiler: Box<dyn ScriptCompiler>,
+    /// By name, as they were given.
+    pub(crate) scripts: Vec<Script>,
+    /// Whether descriptions may match nothing.
+    pub(crate) zdefs: bool,
+}
+
+impl std::convert::From<Scripts> for Program {
+    fn from(all: Scripts) -> Self {
+        let (scripts, zdefs) = (all.scripts().to_vec(), all.zdefs());
+        Self { compiler: Box::new(all), scripts, zdefs }
+    }
+}
+
+pub(crate) fn find(invocation: &Invocation) -> Result<Found, Failure> {
     machines::find(invocation.guests, &mut |text| complain(&text))
         .map_err(|error| Failure(format!("failed to initialize dtrace: {error}")))
 }
@@ -142,7 +173,6 @@ fn list_probes(
     options: &Options,
     scripts: Scripts,
 ) -> Result<i32, Failure> {
-    use consumer::session::ScriptCompiler as _;
     let mut found = find(invocation)?;
     let all = invocation.programs.is_empty();
     if all || scripts.descriptions().iter().any(machines::concerns_kernel) {
@@ -169,6 +199,17 @@ fn list_probes(
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         Err(error) => Err(error.into()),
     }
+}
+
+/// `-h`: the header goes to `-o`'s file, or beside the first script (`shop.d`: `shop.h`).
+fn header(invocation: &Invocation, mut scripts: Scripts) -> Result<(), Failure> {
+    let script = invocation.programs.iter().find(|program| program.kind == ProgramKind::Script);
+    let script = script.map_or("", |program| program.text.as_str());
+    let beside = || std::path::Path::new(script).with_extension("h").display().to_string();
+    let name = invocation.output.clone().unwrap_or_else(beside);
+    let text = scripts.header(&name).map_err(Failure)?;
+    std::fs::write(&name, text)
+        .map_err(|error| Failure(format!("failed to write header file {name}: {error}")))
 }
 
 /// Starts the commands of `-c`, each stopped before its first instruction, and grabs the
@@ -224,25 +265,23 @@ fn find_program(name: &str) -> Result<(), Errno> {
 fn trace(
     invocation: &Invocation,
     options: Options,
-    scripts: Scripts,
+    program: Program,
     processes: Processes,
 ) -> Result<i32, Failure> {
-    use consumer::session::ScriptCompiler as _;
     let found = find(invocation)?;
-    if scripts.descriptions().iter().any(machines::concerns_kernel) {
+    if program.compiler.descriptions().iter().any(machines::concerns_kernel) {
         found.missing.iter().for_each(|line| complain(&format!("host: {line}")));
     }
-    let programs = scripts.scripts().to_vec();
+    let Program { compiler, scripts: programs, zdefs } = program;
     let printer =
         Printer::new(Sink::new(output(invocation)?), Box::new(|text: &str| complain(text)));
-    let zdefs = scripts.zdefs();
     let setup = Setup {
         options,
         machines: found.machines,
         numbers: found.numbers,
         waiting: found.waiting,
         watcher: found.watcher,
-        compiler: Box::new(scripts),
+        compiler,
         printer,
         allow_no_match: invocation.allow_no_match || zdefs,
     };

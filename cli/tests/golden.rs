@@ -43,20 +43,9 @@ fn directive(script: &Path, key: &str) -> Option<String> {
 }
 
 fn run(script: &Path) -> Output {
-    let words = |key| {
-        let text = directive(script, key).unwrap_or_default();
-        text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
-    };
-    Command::new(env!("CARGO_BIN_EXE_dtrace"))
-        .current_dir(script.parent().unwrap())
-        .args(["-x", "errtags"])
-        .args(words("options"))
-        .arg("-s")
-        .arg(script.file_name().unwrap())
-        .args(words("args"))
-        .env("TZ", "UTC")
-        .output()
-        .unwrap()
+    let mut command = dtrace(script);
+    command.arg("-s").arg(script.file_name().unwrap()).args(words(script, "args"));
+    command.output().unwrap()
 }
 
 /// What the name promises; `Err` says how it was broken.
@@ -105,6 +94,51 @@ fn check_stream(script: &Path, extension: &str, got: &[u8]) -> Result<(), String
     }
     let (expected, got) = (String::from_utf8_lossy(&expected), String::from_utf8_lossy(got));
     Err(format!("expected:\n{expected}\ngot:\n{got}"))
+}
+
+/// The words of a directive.
+fn words(script: &Path, key: &str) -> Vec<String> {
+    let text = directive(script, key).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// `dtrace` where the scripts are.
+fn dtrace(script: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dtrace"));
+    command.current_dir(script.parent().unwrap()).env("TZ", "UTC");
+    command.args(["-x", "errtags"]).args(words(script, "options"));
+    command
+}
+
+/// A script that was saved (`-e -o`), loaded and run (`-Y`) prints what it prints when it is run
+/// at once.
+#[test]
+fn saved_scripts_print_the_same() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("saved");
+    fs::create_dir_all(&dir).unwrap();
+    let mut failures = Vec::new();
+    for script in scripts() {
+        let name = script.file_name().unwrap().to_str().unwrap().to_owned();
+        if !name.starts_with("tst.") {
+            continue;
+        }
+        let object = dir.join(&name).with_extension("o");
+        let mut save = dtrace(&script);
+        save.args(["-e", "-o"]).arg(&object).arg("-s").arg(&name).args(words(&script, "args"));
+        let saved = save.output().unwrap();
+        if !saved.status.success() {
+            failures.push(format!("{name}: {}", String::from_utf8_lossy(&saved.stderr)));
+            continue;
+        }
+        let ran = dtrace(&script).arg("-Y").arg(&object).output().unwrap();
+        let checked =
+            check_name(&script, &ran).and_then(|()| check_stream(&script, "d.out", &ran.stdout));
+        if let Err(why) = checked {
+            failures.push(format!("{name}: {why}"));
+        }
+    }
+    fs::remove_dir_all(&dir).unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
 /// Every script does what its name says and prints what its golden file holds.

@@ -25,11 +25,13 @@ use dif::{
     program::{EcbIndex, ProbeDesc, Program},
 };
 
-use crate::format::Format;
+use serde::{Deserialize, Serialize};
+
+use crate::{format::Format, link::Needs};
 
 /// The number of an aggregation, from 1, the same in all worlds; it is the first element of the
 /// key of every aggregating action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AggId(pub u32);
 
 /// The outcome of compiling a script for one world.
@@ -47,6 +49,9 @@ pub struct Compiled {
     pub aggregations: Vec<Aggregation>,
     /// Every variable of the script that has been seen so far, ordered by scope and id.
     pub variables: Vec<Variable>,
+    /// What must be asked of another kernel before the program fits it; empty unless
+    /// [`crate::CompileOptions::linkable`] was set.
+    pub needs: Needs,
 }
 
 impl Compiled {
@@ -60,9 +65,10 @@ impl Compiled {
 }
 
 /// One statement of a clause.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statement {
     /// The ECB it belongs to.
+    #[serde(with = "ecb_index")]
     pub ecb: EcbIndex,
     /// What it does.
     pub kind: StatementKind,
@@ -85,8 +91,22 @@ impl Statement {
     }
 }
 
+/// An ECB's place as a number.
+mod ecb_index {
+    use dif::program::EcbIndex;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(index: &EcbIndex, to: S) -> Result<S::Ok, S::Error> {
+        index.0.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<EcbIndex, D::Error> {
+        u32::deserialize(from).map(EcbIndex)
+    }
+}
+
 /// What a statement does. Arguments are in [`Statement::args`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum StatementKind {
     /// The clause is empty: a record header and nothing else; it prints a default row.
     Default,
@@ -153,7 +173,7 @@ pub enum StatementKind {
 }
 
 /// A datum of a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArgInfo {
     /// The action that records it, an index of the ECB's `actions`.
     pub action: usize,
@@ -167,7 +187,7 @@ pub struct ArgInfo {
 }
 
 /// What a datum is, as far as printing goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ValueKind {
     /// An integer (or enum) of 1, 2, 4 or 8 bytes.
     Integer {
@@ -211,7 +231,7 @@ pub enum ValueKind {
 }
 
 /// An aggregation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aggregation {
     /// Its number.
     pub id: AggId,
@@ -224,7 +244,7 @@ pub struct Aggregation {
 }
 
 /// An element of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyInfo {
     /// What it is.
     pub kind: ValueKind,
@@ -233,7 +253,7 @@ pub struct KeyInfo {
 }
 
 /// An aggregating function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AggFunction {
     /// `count()`.
     Count,

@@ -18,11 +18,12 @@ use std::cell::RefCell;
 use dif::program::{OptionSetting, Program};
 
 use crate::{
-    ast::{Clause, Item, Pragma, PragmaKind},
+    ast::{Clause, Item, Pragma, PragmaKind, Provider},
     clause,
     compiled::{Aggregation, Compiled, Statement, StatementKind},
     dlib,
     error::{Error, ErrorTag},
+    link::{Needs, Recorder},
     macros::Macros,
     parser::{self, ParseOptions},
     sema::{
@@ -45,6 +46,9 @@ pub struct CompileOptions {
     pub allow_empty: bool,
     /// No instructions but FreeBSD's, for its kernel: `++` of a global may lose one.
     pub classic: bool,
+    /// The program shall be linked for other kernels: what it takes from this one's types is noted
+    /// ([`Compiled::needs`]).
+    pub linkable: bool,
 }
 
 /// Compiles scripts for any number of worlds.
@@ -149,19 +153,45 @@ impl Compiler {
             let _ = unit.item(&mut cx, &self.sources, item);
         }
         cx.end_library();
+        cx.types.recorder = self.options.linkable.then(Recorder::default);
         for item in &script {
             unit.item(&mut cx, &self.sources, item)?;
         }
         unit.check_pending(&mut cx)?;
+        let recorder = cx.types.recorder.take();
         let Unit { mut program, mut statements, descriptions, .. } = unit;
         widen_keys(&mut program, &mut statements, self.registry.aggregations());
+        let needs = recorder.map_or_else(|| Ok(Needs::default()), |r| r.finish(&mut program));
+        let needs = needs.map_err(|what| {
+            let message =
+                format!("the program cannot be linked for other kernels: it needs {what}");
+            Error::unplaced(ErrorTag::Unsupported, message)
+        })?;
         Ok(Compiled {
             program,
             descriptions,
             statements,
             aggregations: self.registry.aggregations().to_vec(),
             variables: self.registry.variables(),
+            needs,
         })
+    }
+
+    /// The declarations of programs' own probes in the scripts, checked.
+    ///
+    /// # Errors
+    /// The first error in a script, declarations' errors first.
+    pub fn providers(&mut self, world: &dyn World) -> Result<Vec<Provider>, Error> {
+        self.compile(world)?;
+        let mut all = Vec::new();
+        for id in &self.scripts {
+            let items = self.parse(*id, &is_likely_type)?.items;
+            all.extend(items.into_iter().filter_map(|item| match item {
+                Item::Provider(provider) => Some(provider),
+                _ => None,
+            }));
+        }
+        Ok(all)
     }
 
     /// The D library for an operating system.
@@ -291,21 +321,26 @@ impl Unit {
             let specifier = self.specifiers;
             self.specifiers += 1;
             cx.begin(&spec.desc);
+            if let Some(recorder) = &mut cx.types.recorder {
+                recorder.begin_clause();
+            }
+            let first = self.program.ecbs.len();
             let matched = cx.world.matches(&spec.desc) > 0;
             let ecbs = match clause::compile(cx, clause) {
                 Ok(ecbs) => ecbs,
                 Err(error) if matched => return Err(error),
-                Err(_) => continue,
+                Err(_) => Vec::new(),
             };
-            if !matched {
-                continue;
-            }
+            let ecbs = if matched { ecbs } else { Vec::new() };
             let line = |span: Span| {
                 sources.get(span.source).map_or(0, |source| source.locate(span.start).line)
             };
             for ecb in ecbs {
                 ecb.install(&mut self.program, &mut self.statements, &spec.desc, number, line);
                 self.descriptions.push((specifier, spec.desc.clone()));
+            }
+            if let Some(recorder) = &mut cx.types.recorder {
+                recorder.end_clause(first..self.program.ecbs.len());
             }
         }
         Ok(())

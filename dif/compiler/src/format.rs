@@ -3,8 +3,10 @@
 //! `%[flags][width][.precision][length]conversion`. D ignores the length letters: size and sign
 //! come from the argument. `%@` stands for an aggregation's value in `printa`.
 
+use serde::{Deserialize, Serialize};
+
 /// A format string in pieces.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Format {
     /// As the script wrote it, escapes resolved.
     pub text: String,
@@ -13,7 +15,7 @@ pub struct Format {
 }
 
 /// A piece of a format string.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Piece {
     /// Text to print as it is.
     Literal(String),
@@ -22,7 +24,7 @@ pub enum Piece {
 }
 
 /// One `%…` of a format.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversion {
     /// `-`: left-justified.
     pub left: bool,
@@ -52,7 +54,7 @@ pub struct Conversion {
 }
 
 /// A width or precision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Count {
     /// Written in the format.
     Fixed(u32),

@@ -15,7 +15,9 @@ mod errtag;
 #[cfg(test)]
 mod evaluated;
 pub mod format;
+pub mod header;
 mod lexer;
+pub mod link;
 pub mod macros;
 pub mod parser;
 mod pragma;
@@ -23,6 +25,7 @@ mod preprocess;
 pub mod print;
 pub mod printf;
 pub mod pspec;
+pub mod saved;
 mod sema;
 pub mod source;
 #[cfg(test)]

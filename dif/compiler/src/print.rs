@@ -3,10 +3,12 @@
 //! The tree is what the machine's kernel, or the script, says of the type when the script is
 //! compiled. It is bounded in depth and size; what is beyond is [`PrintType::Opaque`].
 
+use serde::{Deserialize, Serialize};
+
 use crate::types::{Tag, Type, TypeId, Types};
 
 /// A type as `print()` shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PrintType {
     /// An integer.
     Integer {
@@ -91,7 +93,7 @@ impl PrintType {
 }
 
 /// A member of a struct or union.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrintMember {
     /// Its name; empty for an unnamed struct or union.
     pub name: String,

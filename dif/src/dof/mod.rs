@@ -40,11 +40,15 @@ mod option;
 mod read;
 mod write;
 
-pub use read::read;
-pub use write::write;
+pub use read::{other_section, read};
+pub use write::{write, write_with};
 
 /// The type of the section with what is ours: `0x4854` for "HT", then its own number.
 pub const SECT_HYPERTRACE: u32 = 0x4854_0001;
+
+/// The type of the section with what a program needs of a kernel's types, for those who link it for
+/// another ([`write_with`], [`other_section`]). It is not loadable, and what is in it is theirs to say.
+pub const SECT_LINK: u32 = 0x4854_0002;
 
 /// The largest file that is read.
 pub const MAX_FILE: usize = 64 << 20;

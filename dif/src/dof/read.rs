@@ -32,6 +32,29 @@ pub fn read(bytes: &[u8]) -> Result<Program, ReadError> {
     Ok(Program { difos, ecbs, options })
 }
 
+/// The content of the first section of a type that is not loadable.
+///
+/// # Errors
+/// [`ReadError`] if the file's header, or that section's place, is wrong.
+pub fn other_section(bytes: &[u8], kind: u32) -> Result<Option<&[u8]>, ReadError> {
+    if bytes.len() > MAX_FILE {
+        return Err(ReadError::TooLarge);
+    }
+    let (headers, file) = check_header(bytes)?;
+    let is_wanted =
+        |header: &&[u8]| u32_at(header, 0) == Some(kind) && u32_at(header, 8) == Some(0);
+    let Some((number, header)) =
+        headers.chunks_exact(SECTION).enumerate().find(|(_, h)| is_wanted(h))
+    else {
+        return Ok(None);
+    };
+    let long = |at| u64_at(header, at).and_then(|value| usize::try_from(value).ok());
+    let (offset, len) = (long(16), long(24));
+    let end = offset.zip(len).and_then(|(offset, len)| offset.checked_add(len));
+    let data = offset.zip(end).and_then(|(offset, end)| file.get(offset..end));
+    data.map(Some).ok_or(bad(number, "its data lies outside the file"))
+}
+
 /// A fixed piece of the bytes at `at`.
 fn piece<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at.checked_add(N)?)?.try_into().ok()

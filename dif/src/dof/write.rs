@@ -20,6 +20,15 @@ use crate::{
 /// # Errors
 /// See [`WriteError`].
 pub fn write(program: &Program) -> Result<Vec<u8>, WriteError> {
+    write_with(program, &[])
+}
+
+/// As [`write()`], with sections that only their writer knows: types and contents. They are not
+/// loadable, so readers that do not know them pass over them.
+///
+/// # Errors
+/// See [`WriteError`].
+pub fn write_with(program: &Program, others: &[(u32, &[u8])]) -> Result<Vec<u8>, WriteError> {
     let mut file = File::default();
     let mut ours = Ours::default();
     let mut difos = Vec::with_capacity(program.difos.len());
@@ -41,7 +50,7 @@ pub fn write(program: &Program) -> Result<Vec<u8>, WriteError> {
         ours.option(option)?;
     }
     file.fill(strtab, texts.bytes);
-    file.finish(ours.finish()?)
+    file.finish(ours.finish()?, others)
 }
 
 fn find_difo(difos: &[u32], ecb: usize, index: DifoIndex) -> Result<u32, WriteError> {
@@ -223,9 +232,12 @@ impl File {
         Ok(())
     }
 
-    /// Lays everything out: header, section headers, loadable data, then ours.
-    fn finish(mut self, ours: Vec<u8>) -> Result<Vec<u8>, WriteError> {
+    /// Lays everything out: header, section headers, loadable data, then what is not.
+    fn finish(mut self, ours: Vec<u8>, others: &[(u32, &[u8])]) -> Result<Vec<u8>, WriteError> {
         self.add(SECT_HYPERTRACE, 8, 0, ours)?;
+        for (kind, bytes) in others {
+            self.add(*kind, 8, 0, bytes.to_vec())?;
+        }
         let mut at = HEADER + self.sections.len() * SECTION;
         let mut loadable = at;
         let mut headers = Fields::default();

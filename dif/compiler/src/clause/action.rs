@@ -11,6 +11,7 @@ use crate::{
     codegen,
     compiled::{AggId, ArgInfo, StatementKind, ValueKind},
     error::ErrorTag,
+    link::Check,
     sema::{
         Checked, Cx, fail,
         node::{Kind, Node},
@@ -307,7 +308,13 @@ fn trace(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
     }
     let datum = ecb.datum(cx, arg, act::DIFEXPR)?;
     let kind = match typed {
-        true => StatementKind::Print(crate::print::describe(&mut cx.types, node.ty)),
+        true => {
+            let shown = crate::print::describe(&mut cx.types, node.ty);
+            if let Some(path) = cx.types.path(node.ty) {
+                cx.types.note(|| Check::Print(path, shown.clone()));
+            }
+            StatementKind::Print(shown)
+        }
         false => StatementKind::Trace,
     };
     ecb.finish(kind, first, vec![datum], call.span);

@@ -22,6 +22,7 @@ use dif::{
 
 use crate::{
     error::{Error, ErrorTag},
+    link,
     sema::{
         Checked,
         node::{Access, Key, Kind, Node, Place},
@@ -90,7 +91,14 @@ impl Codegen {
     }
 
     fn integer(&mut self, value: u64, reg: Reg) -> Checked<()> {
-        self.builder.integer(value, reg).map_err(|error| too_large(error, self.span))
+        // What looks like a mark in an integer table is one.
+        let is_mark = link::is_mark(value);
+        let given = if is_mark { !value } else { value };
+        self.builder.integer(given, reg).map_err(|error| too_large(error, self.span))?;
+        if is_mark {
+            self.emit(opcode::unary(Op::Not, reg, reg));
+        }
+        Ok(())
     }
 
     /// Computes a node into a register, which the caller gives back.
@@ -99,6 +107,12 @@ impl Codegen {
             Kind::Const(value) => {
                 let reg = self.take(node.span)?;
                 self.integer(*value, reg)?;
+                Ok(reg)
+            }
+            Kind::Linked(mark) => {
+                let reg = self.take(node.span)?;
+                let set = self.builder.integer(*mark, reg);
+                set.map_err(|error| too_large(error, self.span))?;
                 Ok(reg)
             }
             Kind::Str(text) => self.string(text, node.span),

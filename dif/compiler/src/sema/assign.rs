@@ -201,7 +201,10 @@ impl Cx<'_, '_> {
                 }
                 _ => None,
             },
-            Kind::Object { addr, .. } => self.types.size(ty).map(|size| Place::Object(addr, size)),
+            Kind::Object { addr, .. } => {
+                self.types.note_size(ty);
+                self.types.size(ty).map(|size| Place::Object(addr, size))
+            }
             _ => None,
         };
         Ok((place, ty))
@@ -488,6 +491,7 @@ impl Cx<'_, '_> {
         span: Span,
     ) -> Checked<(Node, Cut, bool)> {
         if let Type::Pointer { target, .. } = self.types.resolve(ty) {
+            self.types.note_size(target);
             let step = self.types.size(target).filter(|size| *size > 0);
             return match (op, step) {
                 (BinaryOp::Add | BinaryOp::Sub, Some(step)) if self.is_int(&value) => {

@@ -133,6 +133,7 @@ impl Cx<'_, '_> {
                 let message = "a member is of incomplete type";
                 return fail(ErrorTag::DeclIncomplete, member.span, message);
             };
+            self.types.note_size(ty);
             let width = self.width(member, size)?;
             let too_big =
                 || crate::error::Error::new(ErrorTag::DeclArrbig, member.span, "struct is too big");
@@ -180,7 +181,7 @@ impl Cx<'_, '_> {
     /// A constant above zero.
     fn positive(&mut self, expr: &Expr) -> Checked<Option<u64>> {
         let node = self.expr(expr)?;
-        let value = node.as_const().filter(|_| self.is_integer_type(node.ty));
+        let value = self.number_of(&node).filter(|_| self.is_integer_type(node.ty));
         let signed = self.is_signed(node.ty);
         Ok(value.filter(|value| *value != 0 && !(signed && value.cast_signed() < 0)))
     }

@@ -7,6 +7,7 @@ use crate::{
     ast::VarScope,
     compiled::ValueKind,
     error::ErrorTag,
+    link::{Check, SavedArg, Wanted},
     sema::{
         node::{Place, VarRef},
         registry::Shape,
@@ -81,7 +82,9 @@ impl Cx<'_, '_> {
                 return fail(ErrorTag::IdentBadref, span, message);
             }
             if let Some((ty, value)) = self.find_enumerator(name) {
-                return Ok(Node::constant(ty, value.cast_unsigned(), span));
+                let own = self.enumerators.contains_key(name);
+                let wanted = (!own).then(|| Wanted::Enumerator(name.to_owned()));
+                return Ok(self.linked(ty, wanted, value.cast_unsigned(), span));
             }
         }
         undefined(scope, name, span)
@@ -240,7 +243,7 @@ impl Cx<'_, '_> {
     /// `` `name ``: what lies at a kernel symbol, by the kernel's own type of it.
     pub(super) fn symbol(&mut self, module: Option<&str>, name: &str, span: Span) -> Checked<Node> {
         let addr = self.symbol_address(module, name, span)?;
-        let Some(ty) = self.types.kernel_variable(module, name) else {
+        let Some(ty) = self.variable_type(module, name) else {
             let message = format!(
                 "no type information for symbol `{name}; write *(type *)&`{name} to say its type"
             );
@@ -261,7 +264,33 @@ impl Cx<'_, '_> {
             return fail(ErrorTag::IdentUndef, span, message);
         };
         let ty = self.types.pointer(TypeId::VOID, false);
-        Ok(Node::constant(ty, symbol.address, span))
+        let module = module.map(str::to_owned);
+        let wanted = Wanted::Symbol { module, name: name.to_owned() };
+        Ok(self.linked(ty, Some(wanted), symbol.address, span))
+    }
+
+    /// The type of a kernel variable.
+    pub(super) fn variable_type(&mut self, module: Option<&str>, name: &str) -> Option<TypeId> {
+        let found = self.types.kernel_variable(module, name)?;
+        let ty = self.words(found);
+        let module = module.map(str::to_owned);
+        self.types.note(|| Check::Variable { module, name: name.to_owned(), ty });
+        Some(found)
+    }
+
+    /// A number that other kernels have their own of, if `wanted` says which; a constant unless the
+    /// program is to be linked for them.
+    pub(super) fn linked(
+        &mut self,
+        ty: TypeId,
+        wanted: Option<Wanted>,
+        value: u64,
+        span: Span,
+    ) -> Node {
+        match wanted.and_then(|wanted| self.types.want(|| wanted, value)) {
+            Some(mark) => Node::new(ty, Kind::Linked(mark), span),
+            None => Node::constant(ty, value, span),
+        }
     }
 
     /// The value of a type at an address: a load, or the address itself for what does not fit a
@@ -273,6 +302,7 @@ impl Cx<'_, '_> {
         user: bool,
         span: Span,
     ) -> Checked<Node> {
+        self.types.note_shape(ty);
         let kind = match self.access(ty, user) {
             Some(access) => Kind::Load(Place::Memory(addr.into(), access)),
             None => match self.types.resolve(ty) {
@@ -305,7 +335,11 @@ impl Cx<'_, '_> {
         let world = self.world;
         let (desc, args) = &mut self.args;
         let list = match args.get_or_insert_with(|| world.arg_types(desc)) {
-            ArgTypes::Typed(list) => list.clone(),
+            ArgTypes::Typed(list) => {
+                let list = list.clone();
+                self.types.note(|| Check::Arguments(list.iter().map(SavedArg::from).collect()));
+                list
+            }
             ArgTypes::Untyped => {
                 let message =
                     format!("index {index} is out of range: the probe has no typed arguments");

@@ -8,6 +8,7 @@ use super::{Checked, Cx, Kind, Node, fail, ident::Argument, node::Place, operato
 use crate::{
     ast::{self, Expr, ExprKind, TypeExpr, VarScope},
     error::ErrorTag,
+    link::{Check, Wanted},
     source::Span,
     types::{CompoundType, Field, Type, TypeId},
 };
@@ -72,19 +73,32 @@ impl Cx<'_, '_> {
         span: Span,
     ) -> Checked<Node> {
         let user = matches!(base.kind, Kind::Object { user: true, .. });
+        let path = self.types.path(base.ty);
+        let wanted = path.as_ref().map(|of| {
+            self.types.remember(of, &field.name, field.ty);
+            let mut member = of.clone();
+            member.steps.push(field.name.to_string());
+            self.types.note_shape_at(member, field.ty);
+            Wanted::Offset { of: of.clone(), member: field.name.to_string() }
+        });
         if field.bit_width == 0 {
-            let addr = self.address_plus(base, field.bit_offset / 8, span);
+            let addr = self.address_plus(base, field.bit_offset / 8, wanted, span);
             return self.at_address(addr, field.ty, user, span);
         }
         let Some(signed) = self.access(field.ty, user).map(|access| access.signed) else {
             let name = self.words(field.ty);
             return fail(ErrorTag::DeclBftype, span, format!("a bit-field of type {name}"));
         };
-        let Some((offset, size)) = storage(field, compound.size) else {
+        let Some((offset, size)) = bit_storage(field, compound.size) else {
             let message = format!("bit-field {} spans more than 8 bytes", field.name);
             return fail(ErrorTag::Unsupported, span, message);
         };
-        let addr = self.address_plus(base, offset, span);
+        let layout = [field.bit_width, field.bit_offset - offset * 8, size];
+        if let Some(of) = path {
+            let member = field.name.to_string();
+            self.types.note(|| Check::BitField { of, member, layout });
+        }
+        let addr = self.address_plus(base, offset, wanted, span);
         let access = super::Access { size, signed: false, user };
         let load = Kind::Load(Place::Memory(addr.into(), access));
         let kind = Kind::BitField {
@@ -96,9 +110,20 @@ impl Cx<'_, '_> {
         Ok(Node::new(field.ty, kind, span))
     }
 
-    /// The address of an object with an offset added.
-    fn address_plus(&mut self, base: Node, offset: u32, span: Span) -> Node {
+    /// The address of an object with an offset added, which other kernels have their own of.
+    fn address_plus(
+        &mut self,
+        base: Node,
+        offset: u32,
+        wanted: Option<Wanted>,
+        span: Span,
+    ) -> Node {
         let addr = object_address(base);
+        if let Some(mark) = wanted.and_then(|want| self.types.want(|| want, u64::from(offset))) {
+            let offset = Node::new(TypeId::ULONG, Kind::Linked(mark), span);
+            let addr = Node::new(TypeId::ULONG, addr.kind, span);
+            return operator::fold(TypeId::ULONG, Op::Add, addr, offset, span);
+        }
         let offset = Node::constant(TypeId::ULONG, u64::from(offset), span);
         match (addr.kind, offset.as_const()) {
             (kind, Some(0)) => Node::new(TypeId::ULONG, kind, span),
@@ -133,7 +158,7 @@ impl Cx<'_, '_> {
     pub(super) fn address_of(&mut self, operand: &Expr, span: Span) -> Checked<Node> {
         if let ExprKind::Symbol { module, name } = &operand.kind {
             let addr = self.symbol_address(module.as_deref(), &name.name, span)?;
-            let known = self.types.kernel_variable(module.as_deref(), &name.name);
+            let known = self.variable_type(module.as_deref(), &name.name);
             let ty = self.types.pointer(known.unwrap_or(TypeId::VOID), false);
             return Ok(Node { ty, ..addr });
         }
@@ -494,7 +519,9 @@ impl Cx<'_, '_> {
         };
         match self.types.member(&compound, name) {
             Some(field) if field.bit_width == 0 => {
-                Ok(Node::constant(TypeId::INT, u64::from(field.bit_offset / 8), span))
+                let wanted =
+                    self.types.path(ty).map(|of| Wanted::Offset { of, member: name.into() });
+                Ok(self.linked(TypeId::INT, wanted, u64::from(field.bit_offset / 8), span))
             }
             Some(_) => {
                 let message = format!("cannot take the offset of bit-field {name}");
@@ -525,7 +552,7 @@ fn object_or_value(addr: Node) -> Node {
 }
 
 /// The aligned integer that holds a bit-field: offset in bytes and size. It stays inside the struct.
-fn storage(field: &Field, struct_size: u32) -> Option<(u32, u32)> {
+pub(crate) fn bit_storage(field: &Field, struct_size: u32) -> Option<(u32, u32)> {
     let end = field.bit_offset.checked_add(field.bit_width)?;
     [1_u32, 2, 4, 8].into_iter().find_map(|size| {
         let offset = field.bit_offset / 8 / size * size;

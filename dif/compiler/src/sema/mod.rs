@@ -45,6 +45,7 @@ use crate::{
     types::{Type, TypeId, Types},
     world::{ArgTypes, World},
 };
+pub(crate) use member::bit_storage;
 use node::{Access, Kind, Node, VarRef};
 use registry::Registry;
 
@@ -254,13 +255,24 @@ impl<'c, 'w> Cx<'c, 'w> {
     pub(crate) fn constant(&mut self, expr: &Expr) -> Checked<Option<i64>> {
         let node = self.expr(expr)?;
         let is_int = int_of(&self.types.resolve(node.ty)).is_some();
-        Ok(node.as_const().filter(|_| is_int).map(u64::cast_signed))
+        Ok(self.number_of(&node).filter(|_| is_int).map(u64::cast_signed))
+    }
+
+    /// A node's value, if known when compiled. It is built into the program.
+    pub(crate) fn number_of(&mut self, node: &Node) -> Option<u64> {
+        match node.kind {
+            Kind::Linked(mark) => self.types.built_in(mark),
+            _ => node.as_const(),
+        }
     }
 
     /// How a value of a type is kept, in a record or a variable. `None`: it cannot be.
     pub(crate) fn dif_type(&mut self, ty: TypeId) -> Option<DifType> {
         let resolved = self.types.resolve(ty);
         let size = self.types.size(ty);
+        if matches!(resolved, Type::Array { .. } | Type::Compound(_)) {
+            self.types.note_size(ty);
+        }
         Some(match resolved {
             Type::Void | Type::Function { .. } | Type::Forward { .. } | Type::Opaque(_) => {
                 return None;

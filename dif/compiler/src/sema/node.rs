@@ -141,6 +141,9 @@ pub(crate) enum Domain {
 pub(crate) enum Kind {
     /// An integer.
     Const(u64),
+    /// A number of the kernel's types, by its mark (see [`crate::link`]): no constant to compute
+    /// with.
+    Linked(u64),
     /// A string.
     Str(Vec<u8>),
     /// A built-in variable.
@@ -255,7 +258,11 @@ impl Node {
     #[must_use]
     pub(crate) fn uses_tuple(&self) -> bool {
         match &self.kind {
-            Kind::Const(_) | Kind::Str(_) | Kind::Builtin(_) | Kind::Uncomputable(_) => false,
+            Kind::Const(_)
+            | Kind::Linked(_)
+            | Kind::Str(_)
+            | Kind::Builtin(_)
+            | Kind::Uncomputable(_) => false,
             Kind::Call(..) => true,
             Kind::Load(place) => place.uses_tuple(),
             Kind::BuiltinArray(_, one)

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     ast::{BinaryOp, Expr, ExprKind, TypeExpr, TypeKind, UnaryOp},
     error::ErrorTag,
+    link::Wanted,
     source::Span,
     types::{Type, TypeId},
 };
@@ -261,6 +262,7 @@ impl Cx<'_, '_> {
     fn step_of(&mut self, node: &Node) -> Option<u32> {
         match self.types.resolve(node.ty) {
             Type::Pointer { target, .. } if !self.is_void_pointer(node) => {
+                self.types.note_size(target);
                 Some(self.types.size(target).unwrap_or(0))
             }
             _ => None,
@@ -427,7 +429,10 @@ impl Cx<'_, '_> {
             return Ok(Node::constant(TypeId::ULONG, STRING_SIZE, span));
         }
         match self.types.size(ty).filter(|size| *size > 0) {
-            Some(size) => Ok(Node::constant(TypeId::ULONG, u64::from(size), span)),
+            Some(size) => {
+                let wanted = self.types.path(ty).map(Wanted::Size);
+                Ok(self.linked(TypeId::ULONG, wanted, u64::from(size), span))
+            }
             _ => {
                 let name = self.words(ty);
                 let message = format!("cannot apply sizeof to a value of type {name}");

@@ -33,7 +33,10 @@ pub use btf::{Btf, BtfError, TooLarge};
 pub use ctext::parse_c_type;
 pub use prepare::{Prepared, prepare, prepare_with};
 
-use crate::world::{TypeFormat, World};
+use crate::{
+    link::Recorder,
+    world::{TypeFormat, World},
+};
 
 /// A type's place in its world's [`Types`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -223,6 +226,8 @@ pub struct Types<'w> {
     /// Names that no container has: looking for them is a scan of everything.
     absent: HashSet<(Option<Tag>, Rc<str>)>,
     warnings: Vec<String>,
+    /// Notes what is learnt here, for programs that are to be linked for other worlds.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 #[derive(Debug)]
@@ -261,6 +266,7 @@ impl<'w> Types<'w> {
             tags: HashMap::new(),
             absent: HashSet::new(),
             warnings,
+            recorder: None,
         };
         names::install(&mut types);
         types
@@ -276,6 +282,11 @@ impl<'w> Types<'w> {
     #[must_use]
     pub fn is_untyped(&self) -> bool {
         self.containers.iter().all(|container| matches!(container.state, State::Refused))
+    }
+
+    /// Whether a type is a container's.
+    pub(crate) fn is_foreign(&self, id: TypeId) -> bool {
+        self.imported.values().any(|known| *known == id)
     }
 
     /// Enters a type.
