@@ -13,5 +13,7 @@
 //! libc, kernel and Capsicum.
 
 pub mod exit;
+pub mod guest;
 pub mod machine;
+pub mod process;
 pub mod trace;

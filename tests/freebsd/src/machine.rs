@@ -330,7 +330,7 @@ pub fn built() -> Result<PathBuf> {
 }
 
 /// The library that is preloaded. Its first place is the one that cargo has just written.
-fn shim_library() -> Result<PathBuf> {
+pub(crate) fn shim_library() -> Result<PathBuf> {
     let built = built()?;
     let places = ["deps/libhypertrace_bhyve.so", "libhypertrace_bhyve.so"];
     let found = places.iter().map(|place| built.join(place)).find(|path| path.exists());
@@ -338,7 +338,7 @@ fn shim_library() -> Result<PathBuf> {
 }
 
 /// Compiles the stand-ins, once for each release in this process; returns their directory.
-fn compile(release: Release) -> Result<PathBuf> {
+pub(crate) fn compile(release: Release) -> Result<PathBuf> {
     static DONE: [OnceLock<Result<PathBuf, String>>; 2] = [const { OnceLock::new() }; 2];
     let done = match release {
         Release::V14 => DONE.first(),

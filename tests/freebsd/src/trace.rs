@@ -40,9 +40,17 @@ impl Trace {
     /// # Errors
     /// If `dtrace` ends without it.
     pub fn wait_ready(&mut self) -> Result<()> {
+        self.wait_for("ready\n")
+    }
+
+    /// Waits for the next line, which is to be this one.
+    ///
+    /// # Errors
+    /// If it is another, or `dtrace` ends.
+    pub fn wait_for(&mut self, wanted: &str) -> Result<()> {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
-        ensure!(line == "ready\n", "dtrace says {line:?}");
+        ensure!(line == wanted, "dtrace says {line:?}");
         Ok(())
     }
 

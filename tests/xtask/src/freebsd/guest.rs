@@ -66,22 +66,7 @@ fn build(release: Release, here: &Path) -> Result<PathBuf> {
     let mut flags: Vec<String> = CFLAGS.iter().map(|&flag| flag.to_owned()).collect();
     flags.push(format!("-I{}", paths::root().join("guest-kmod/include").display()));
     flags.push(format!("-I{}", syscall_types(release, here, &place)?.display()));
-    let mut objects = Vec::new();
-    for source in sources(here)? {
-        let name = source.file_stem().context("a source without a name")?;
-        let object = place.join(name).with_extension("o");
-        module::compile(release, &source, &object, &flags)?;
-        objects.push(object);
-    }
-    let built = place.join("hypertrace_guest.ko");
-    run::output(
-        Command::new("ld.lld-14")
-            .args(["-m", "elf_x86_64_fbsd", "-r", "--build-id=none"])
-            .args(objects)
-            .arg("-o")
-            .arg(&built),
-    )?;
-    Ok(built)
+    module::build(release, here, &place.join("hypertrace_guest.ko"), &flags)
 }
 
 /// Whether the firing path's objects, beside the module, need nothing but each other.
@@ -110,17 +95,6 @@ fn syscall_types(release: Release, here: &Path, place: &Path) -> Result<PathBuf>
     fs::write(place.join("hypertrace_syscalls.h"), text)?;
     Ok(place.to_owned())
 }
-
-/// The C files of a folder, in order.
-fn sources(here: &Path) -> Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
-    for entry in fs::read_dir(here)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "c") {
-            found.insert(path);
-        }
-    }
-    Ok(found)
 }
 
 /// What the module needs of the kernel: `name` is linked, `?name` looked up at load, and may be

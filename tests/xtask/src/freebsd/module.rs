@@ -4,11 +4,12 @@
 //! relocations, symbols the kernel does not have, and vector registers, which the kernel saves for
 //! nobody.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::zig::Release;
 use crate::run;
@@ -62,6 +63,42 @@ pub(crate) fn compile(release: Release, from: &Path, to: &Path, more: &[String])
     }
     run::output(command.arg("-c").arg(from).arg("-o").arg(to))?;
     Ok(())
+}
+
+/// Compiles the C files of a folder and links them to the object `to`, beside theirs.
+///
+/// # Errors
+/// If one cannot be built.
+pub(crate) fn build(release: Release, from: &Path, to: &Path, flags: &[String]) -> Result<PathBuf> {
+    let place = to.with_extension("objects");
+    fs::create_dir_all(&place)?;
+    let mut objects = Vec::new();
+    for source in sources(from)? {
+        let name = source.file_stem().context("a source without a name")?;
+        let object = place.join(name).with_extension("o");
+        compile(release, &source, &object, flags)?;
+        objects.push(object);
+    }
+    run::output(
+        Command::new("ld.lld-14")
+            .args(["-m", "elf_x86_64_fbsd", "-r", "--build-id=none"])
+            .args(objects)
+            .arg("-o")
+            .arg(to),
+    )?;
+    Ok(to.to_path_buf())
+}
+
+/// The C files of a folder, in order.
+fn sources(here: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(here)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "c") {
+            found.insert(path);
+        }
+    }
+    Ok(found)
 }
 
 /// The symbols that a module leaves open.

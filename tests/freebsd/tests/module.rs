@@ -1,0 +1,170 @@
+//! The FreeBSD guest module's own object code, loaded and run: from HELLO to a script's output.
+//!
+//! The tests need objects that `cargo xtask freebsd harness` builds, and runs them then.
+
+use freebsd_harness::machine::Release;
+use freebsd_harness::process::{Guest, MODULE};
+use freebsd_harness::trace::Trace;
+
+const RELEASES: [Release; 2] = [Release::V14, Release::V15];
+
+/// A guest of that release, named for its test.
+fn traced(release: Release, name: &str) -> Guest {
+    Guest::traced(release, &format!("{name}-{release:?}")).expect("the module loads")
+}
+
+/// A script that has enabled its probes.
+fn script(guest: &Guest, script: &str) -> Trace {
+    let mut trace = Trace::start(&guest.dir, script).expect("dtrace runs");
+    trace.wait_ready().expect("BEGIN");
+    trace
+}
+
+/// Lines without the blanks that align them.
+fn lines(output: &str) -> Vec<String> {
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    output.lines().map(words).filter(|line| !line.is_empty()).collect()
+}
+
+/// HELLO says who the guest is; unloading says GOODBYE, leaks nothing and leaves no thread in the
+/// module, whose memory is taken away; and all of it again.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn the_module_comes_and_goes() {
+    for release in RELEASES {
+        let mut guest = traced(release, "comes");
+        for round in 0..3 {
+            let info = guest.ready().expect("ready");
+            assert_eq!((info.os, info.ncpu), (2, 2));
+            assert_eq!(info.hostname, "standin.example");
+            assert_eq!(info.release, "STANDIN-RELEASE");
+            guest.unload_at_last(MODULE).expect("unloads");
+            guest.gone().expect("GOODBYE");
+            assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0, "round {round}");
+            assert_eq!(guest.load(MODULE).expect("answers"), 0, "round {round}");
+        }
+        assert_eq!(guest.passed().expect("answers"), 0, "bhyve sees no doorbell");
+        assert!(guest.finish().expect("ends").success());
+    }
+}
+
+/// SDT: the arguments, the process, its string at a user address, and the stack, in symbols.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn static_probes_fire_with_their_context() {
+    for release in RELEASES {
+        let mut guest = traced(release, "sdt");
+        let name = format!("sdt-{release:?}");
+        let text = format!(
+            r#"{name}:io:::start {{ @[execname, uid, gid, arg0, copyinstr(arg2)] = count(); }}
+               {name}:io:::start /arg0 == 7/ {{ @s[stack(4)] = count(); }}
+               {name}:vfs::lookup:done {{ @six[arg5] = sum(arg4); }}
+               {name}:proc:::exit {{ exit(0); }}"#
+        );
+        let trace = script(&guest, &text);
+        assert_eq!(guest.call("ht_work", &[1, 80]).expect("works"), 80);
+        let output = lines(&trace.finish().expect("ends"));
+        for fd in 0..8 {
+            let line = format!("worker 80 81 {fd} /etc/nothing 10");
+            assert!(output.contains(&line), "{line}: {output:#?}");
+        }
+        assert!(output.contains(&"5 320".to_owned()), "{output:#?}");
+        let stack = ["standin_read", "sys_standin_read", "syscall_", "worker"];
+        let at = output.iter().position(|line| line.starts_with("kernel`standin_read+0x"));
+        let at = at.unwrap_or_else(|| panic!("no stack: {output:#?}"));
+        for (line, function) in output.iter().skip(at).zip(stack) {
+            assert!(line.starts_with(&format!("kernel`{function}+0x")), "{output:#?}");
+        }
+        guest.unload_at_last(MODULE).expect("unloads");
+        assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
+    }
+}
+
+/// Unloaded while both CPUs fire: nothing runs in memory that is gone, and what was counted stays.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn the_module_may_go_while_its_probes_fire() {
+    for release in RELEASES {
+        let mut guest = traced(release, "goes");
+        let name = format!("goes-{release:?}");
+        let text = format!(
+            r#"{name}:io:::start {{ @ = count(); n++; }} {name}:io:::start /n > 2000/ {{ exit(0); }}"#
+        );
+        assert_eq!(guest.call("ht_busy", &[3]).expect("works"), 0);
+        for _ in 0..3 {
+            let trace = script(&guest, &text);
+            let counted: u64 = lines(&trace.finish().expect("ends")).concat().parse().expect("n");
+            assert!(counted > 2000);
+            let trace = script(&guest, &format!("{name}:io:::start {{ @ = count(); }}"));
+            guest.unload_at_last(MODULE).expect("unloads");
+            guest.gone().expect("GOODBYE");
+            let before = guest.call("ht_work_done", &[]).expect("answers");
+            while guest.call("ht_work_done", &[]).expect("answers") < before + 1000 {}
+            drop(trace);
+            assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
+            assert_eq!(guest.load(MODULE).expect("answers"), 0);
+            guest.ready().expect("HELLO");
+        }
+    }
+}
+
+/// Threads and processes that end as soon as they have fired.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn threads_may_vanish() {
+    for release in RELEASES {
+        let mut guest = traced(release, "vanish");
+        let name = format!("vanish-{release:?}");
+        let text = format!(
+            r#"{name}:proc:::exec {{ self->t = timestamp; @ = count(); }}
+               {name}:proc:::exit /self->t/ {{ self->t = 0; n++; }}
+               {name}:proc:::exit /n == 50/ {{ exit(0); }}"#
+        );
+        let trace = script(&guest, &text);
+        assert_eq!(guest.call("ht_work_vanishing", &[50]).expect("works"), 50);
+        assert_eq!(lines(&trace.finish().expect("ends")), ["50"]);
+        guest.unload_at_last(MODULE).expect("unloads");
+    }
+}
+
+/// A machine that is killed while it fires: the script prints what it has.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn a_machine_that_is_killed_takes_nothing_along() {
+    let mut guest = traced(Release::V15, "killed");
+    let text = r#"killed-V15:io:::start { @[execname] = count(); n++; }
+                  tick-10ms /n > 100/ { printf("seen\n"); exit(0); }"#;
+    let mut trace = script(&guest, text);
+    assert_eq!(guest.call("ht_busy", &[2]).expect("works"), 0);
+    trace.wait_for("seen\n").expect("fires");
+    guest.kill().expect("runs");
+    let output = lines(&trace.finish().expect("ends"));
+    assert!(output.iter().any(|line| line.starts_with("worker ")), "{output:#?}");
+}
+
+/// A module that comes has its probes announced, and fires; before it goes they are taken back.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn other_modules_come_and_go() {
+    for release in RELEASES {
+        let mut guest = traced(release, "others");
+        let name = format!("others-{release:?}");
+        assert_eq!(guest.load("extra").expect("answers"), 0);
+        // The module's own thread announces it.
+        let text = format!("{name}:extra:::loaded {{ printf(\"%d\\n\", arg0); exit(0); }}");
+        let trace = loop {
+            if let Ok(mut trace) = Trace::start(&guest.dir, &text) {
+                if trace.wait_ready().is_ok() {
+                    break trace;
+                }
+            }
+        };
+        // MOD_UNLOAD is 1; it still fires, since the file's probes are taken back only then.
+        guest.unload_at_last("extra").expect("unloads");
+        drop(trace);
+        assert_eq!(guest.load("extra").expect("answers"), 0);
+        guest.unload_at_last(MODULE).expect("unloads");
+        assert_eq!(guest.unload("extra").expect("answers"), 0);
+        assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
+    }
+}
