@@ -150,6 +150,9 @@ linker_file_function_listall(linker_file_t lf, linker_function_nameval_callback_
 		if (sym->st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_GNU_IFUNC))
 			continue;
 		val.name = from->strtab + sym->st_name;
+		/* What the process calls between two threads is the machine's, not the kernel's. */
+		if (strncmp(val.name, "ht_kernel_", 10) == 0)
+			continue;
 		val.value = value(sym);
 		val.size = sym->st_size;
 		error = callback(lf, number++, &val, arg);

@@ -34,6 +34,7 @@ volatile int ticks;
 sbintime_t tick_sbt;
 u_int hv_base, hv_high;
 char hv_vendor[16];
+uint64_t tsc_freq;
 int la57;
 int cold;
 int vm_guest;
@@ -248,6 +249,17 @@ ht_kernel_switch(struct thread *td, int cpu)
 	return (pc);
 }
 
+/* CR3 while a thread runs. */
+uint64_t ht_kernel_root(struct thread *);
+
+uint64_t
+ht_kernel_root(struct thread *td)
+{
+	struct vmspace *space = td->td_proc->p_vmspace;
+
+	return (space != NULL ? space->vm_pmap.pm_cr3 : ht_boot.kernel_root);
+}
+
 /* IPIs: every CPU comes here with its next interrupt, and waits for the others. */
 static struct {
 	volatile u_int	lock;
@@ -346,7 +358,11 @@ ht_kernel_boot(const struct ht_boot *boot)
 {
 	int cpu;
 
+	uint64_t before = rdtsc(), time = ht_host_now();
+
 	ht_boot = *boot;
+	DELAY(20000);
+	tsc_freq = (rdtsc() - before) * 1000000000 / (ht_host_now() - time);
 	mp_ncpus = mp_ncores = smp_cpus = boot->cpus;
 	mp_maxid = boot->cpus - 1;
 	tick_sbt = SBT_1S / hz;

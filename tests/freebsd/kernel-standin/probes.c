@@ -167,10 +167,11 @@ standin_read(int fd, char *path, size_t len)
 	return (error != 0 ? -error : (int)len);
 }
 
-/* Ends in a jump instead of a return. */
+/* Its argument and its result are numbers that tests can add up. */
 __noinline uint64_t
 standin_tail(uint64_t n)
 {
+	__asm __volatile("");
 	return (n * 3 + 1);
 }
 
@@ -180,7 +181,7 @@ standin_leaf(void)
 	__asm __volatile("");
 }
 
-static int
+static __noinline int
 sys_standin_read(struct thread *td, void *uap)
 {
 	register_t *args = uap;
@@ -192,8 +193,8 @@ sys_standin_read(struct thread *td, void *uap)
 	return (0);
 }
 
-static int
-nosys_(struct thread *td __unused, void *uap __unused)
+int
+nosys(struct thread *td __unused, struct nosys_args *uap __unused)
 {
 	return (ENOSYS);
 }
@@ -201,9 +202,9 @@ nosys_(struct thread *td __unused, void *uap __unused)
 /* read, at its own number; everything else is not there. */
 CTASSERT(SYS_read == 3);
 struct sysent sysent[SYS_MAXSYSCALL] = {
-	[0 ... 2] = { .sy_call = nosys_ },
+	[0 ... 2] = { .sy_call = (sy_call_t *)nosys },
 	[3] = { .sy_call = sys_standin_read, .sy_narg = 3 },
-	[4 ... SYS_MAXSYSCALL - 1] = { .sy_call = nosys_ },
+	[4 ... SYS_MAXSYSCALL - 1] = { .sy_call = (sy_call_t *)nosys },
 };
 const char *syscallnames[SYS_MAXSYSCALL] = {
 	[0 ... 2] = "#nosys",
@@ -218,7 +219,7 @@ struct sysentvec elf64_freebsd_sysvec = {
 };
 
 /* syscallenter and syscallret, as far as DTrace is in them. */
-static int
+static __noinline int
 syscall_(struct thread *td, u_int code, register_t a, register_t b, register_t c)
 {
 	struct syscall_args *sa = &td->td_sa;

@@ -80,6 +80,98 @@ fn static_probes_fire_with_their_context() {
     }
 }
 
+/// System calls, with their arguments, results and errors.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn system_calls_fire() {
+    for release in RELEASES {
+        let mut guest = traced(release, "syscall");
+        let name = format!("syscall-{release:?}");
+        let text = format!(
+            r#"{name}:syscall::read:entry {{ @["entry", arg0, copyinstr(arg1)] = count(); self->n = arg2; }}
+               {name}:syscall::read:return /self->n/ {{ @r[arg0, errno] = count(); self->n = 0; }}
+               {name}:proc:::exit {{ exit(0); }}"#
+        );
+        let trace = script(&guest, &text);
+        assert_eq!(guest.call("ht_work", &[1, 16]).expect("works"), 16);
+        let output = lines(&trace.finish().expect("ends"));
+        for fd in 0..8 {
+            let line = format!("entry {fd} /etc/nothing 2");
+            assert!(output.contains(&line), "{line}: {output:#?}");
+        }
+        // ENOENT but for descriptor 7, of which so many bytes are read as were asked for.
+        for line in ["-1 2 14", "107 0 1", "115 0 1"] {
+            assert!(output.contains(&line.to_owned()), "{line}: {output:#?}");
+        }
+        guest.unload_at_last(MODULE).expect("unloads");
+        assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
+    }
+}
+
+/// fbt: entries with arguments, returns with values and offsets, on both CPUs; and every function
+/// of the kernel at once, among them those that interrupts run.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn functions_fire() {
+    for release in RELEASES {
+        let mut guest = traced(release, "fbt");
+        let name = format!("fbt-{release:?}");
+        let text = format!(
+            r#"{name}:fbt:kernel:standin_lookup:entry {{ @e[copyinstr(arg0), arg1] = count(); }}
+               {name}:fbt:kernel:standin_lookup:return {{ @r[arg1, arg0 > 0] = count(); }}
+               {name}:fbt:kernel:standin_tail:return {{ @t = sum(arg1); }}
+               {name}:proc:::exit /++n == 2/ {{ exit(0); }}"#
+        );
+        let trace = script(&guest, &text);
+        assert_eq!(guest.call("ht_work", &[2, 80]).expect("works"), 160);
+        let output = lines(&trace.finish().expect("ends"));
+        for flags in 0..8 {
+            let line = format!("/etc/nothing {flags} 20");
+            assert!(output.contains(&line), "{line}: {output:#?}");
+        }
+        // Both processes: the sum of 3n + 1 for n below 80.
+        for line in ["2 1 140", "0 1 20", "19120"] {
+            assert!(output.contains(&line.to_owned()), "{line}: {output:#?}");
+        }
+        let text = format!(
+            r#"{name}:fbt::: {{ n++; @[probefunc] = count(); }} {name}:proc:::exit {{ exit(0); }}"#
+        );
+        let trace = script(&guest, &text);
+        guest.call("ht_work", &[1, 200]).expect("works");
+        let output = lines(&trace.finish().expect("ends"));
+        // Entry and return of each.
+        for line in ["standin_lookup 400", "standin_read 400", "standin_leaf 400"] {
+            assert!(output.contains(&line.to_owned()), "{line}: {output:#?}");
+        }
+        guest.unload_at_last(MODULE).expect("unloads");
+        assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
+        guest.call("ht_work", &[2, 80]).expect("works");
+    }
+}
+
+/// profile and tick fire in the timer's interrupt, on every CPU, in whatever is interrupted.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn timers_fire_in_interrupts() {
+    for release in RELEASES {
+        let mut guest = traced(release, "profile");
+        let name = format!("profile-{release:?}");
+        let text = format!(
+            r#"{name}:profile:::profile-97 {{ @[cpu] = count(); }}
+               {name}:profile:::profile-97 /execname == "worker"/ {{ seen++; @s[stack(3)] = count(); }}
+               {name}:io:::start {{ n++; }}
+               {name}:profile:::tick-10ms {{ ticks++; }}
+               {name}:profile:::tick-10ms /ticks > 20 && seen > 5 && n > 100/ {{ exit(0); }}"#
+        );
+        let trace = script(&guest, &text);
+        assert_eq!(guest.call("ht_busy", &[2]).expect("works"), 0);
+        let output = lines(&trace.finish().expect("ends"));
+        assert!(output.iter().any(|line| line.starts_with("kernel`")), "{output:#?}");
+        guest.unload_at_last(MODULE).expect("unloads");
+        assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
+    }
+}
+
 /// Unloaded while both CPUs fire: nothing runs in memory that is gone, and what was counted stays.
 #[test]
 #[ignore = "needs `cargo xtask freebsd harness`"]
@@ -153,10 +245,9 @@ fn other_modules_come_and_go() {
         // The module's own thread announces it.
         let text = format!("{name}:extra:::loaded {{ printf(\"%d\\n\", arg0); exit(0); }}");
         let trace = loop {
-            if let Ok(mut trace) = Trace::start(&guest.dir, &text) {
-                if trace.wait_ready().is_ok() {
-                    break trace;
-                }
+            let mut trace = Trace::start(&guest.dir, &text).expect("dtrace runs");
+            if trace.wait_ready().is_ok() {
+                break trace;
             }
         };
         // MOD_UNLOAD is 1; it still fires, since the file's probes are taken back only then.

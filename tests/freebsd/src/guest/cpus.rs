@@ -15,6 +15,8 @@ use anyhow::{Context as _, Result};
 pub struct Switch {
     /// `ht_kernel_switch(td, cpu)`: the CPU's current thread is this one; returns its `struct pcpu`.
     pub switch: extern "C" fn(u64, i32) -> u64,
+    /// `ht_kernel_root(td)`: CR3 while this thread runs.
+    pub root: extern "C" fn(u64) -> u64,
 }
 
 struct Cpus {
@@ -31,6 +33,8 @@ thread_local! {
     static THREAD: Cell<u64> = const { Cell::new(0) };
     /// The CPU it holds, -1 if none.
     static CPU: Cell<i32> = const { Cell::new(-1) };
+    /// CR3.
+    static ROOT: Cell<u64> = const { Cell::new(0) };
     /// Whether its CPU takes interrupts: `cli` and `sti`.
     static INTERRUPTS: Cell<bool> = const { Cell::new(true) };
 }
@@ -49,6 +53,12 @@ pub fn start(count: usize, switch: Switch) -> Result<()> {
 #[must_use]
 pub fn current() -> Option<u32> {
     u32::try_from(CPU.get()).ok()
+}
+
+/// CR3 of this thread's CPU.
+#[must_use]
+pub fn root() -> u64 {
+    ROOT.get()
 }
 
 /// Whether this thread's CPU takes interrupts.
@@ -104,6 +114,7 @@ fn take(cpus: &Cpus, holders: &mut [Option<libc::pid_t>], cpu: usize) {
     }
     let number = i32::try_from(cpu).unwrap_or(0);
     CPU.set(number);
+    ROOT.set((cpus.switch.root)(THREAD.get()));
     let pcpu = (cpus.switch.switch)(THREAD.get(), number);
     const ARCH_SET_GS: i32 = 0x1001;
     // SAFETY: nothing of Linux's in this process uses %gs; guest code expects its struct pcpu there.

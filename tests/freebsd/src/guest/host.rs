@@ -229,10 +229,9 @@ extern "C" fn ht_host_idle(cpu: c_int, tick: extern "C" fn(c_int)) {
         std::thread::sleep(Duration::from_millis(1));
         match cpus::acquire_idle(number) {
             Some(holder) => {
+                let process = nix::unistd::getpid().as_raw();
                 // SAFETY: a signal to a thread of this process; if it has ended, nothing happens.
-                unsafe {
-                    libc::syscall(libc::SYS_tgkill, libc::getpid(), holder, trap::TICK);
-                }
+                unsafe { libc::syscall(libc::SYS_tgkill, process, holder, trap::TICK) };
             }
             None => {
                 tick(cpu);

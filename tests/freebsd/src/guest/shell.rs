@@ -56,12 +56,13 @@ impl Shell {
         let find = |name: &str| symbols.get(name).copied().with_context(|| format!("no {name}"));
         // SAFETY: a function of the stand-in kernel, of that type.
         let switch = unsafe { function(find("ht_kernel_switch")?) };
-        cpus::start(usize::try_from(vcpus)?, cpus::Switch { switch })?;
+        // SAFETY: as above.
+        let root = unsafe { function(find("ht_kernel_root")?) };
+        cpus::start(usize::try_from(vcpus)?, cpus::Switch { switch, root })?;
         trap::start(trap::Machine {
             breakpoint: find("Xbpt")?,
             page_fault: find("Xpage")?,
             timer: find("Xtimerint")?,
-            root: ram.kernel_root,
             vendor: *VENDOR,
         })?;
         let (jobs, results) = first_thread(&mut ram, vcpus, &symbols)?;

@@ -44,8 +44,6 @@ pub struct Machine {
     pub page_fault: u64,
     /// `Xtimerint`.
     pub timer: u64,
-    /// CR3.
-    pub root: u64,
     /// What CPUID says of the hypervisor.
     pub vendor: [u8; 12],
 }
@@ -217,14 +215,14 @@ impl Registers<'_> {
         self.skip(len);
     }
 
-    fn control(&mut self, to: bool, rex: u8, modrm: u8, len: u64, machine: &Machine) {
+    fn control(&mut self, to: bool, rex: u8, modrm: u8, len: u64) {
         let number = modrm >> 3 & 7 | (rex & 4) << 1;
         let general = Self::numbered(modrm & 7 | (rex & 1) << 3);
         // A kernel under bhyve: paging, write protection, protected mode; PAE, global pages.
         let value = match number {
             0 => 0x8005_0033,
             2 => FAULT.get(),
-            3 => machine.root,
+            3 => cpus::root(),
             4 => 0x6a0,
             _ => panic(&format!("cr{number} at {:#x}", self.ip())),
         };
@@ -280,8 +278,10 @@ extern "C" fn on_signal(signal: i32, info: *const libc::siginfo_t, context: *mut
         libc::SIGTRAP => registers.enter(machine.breakpoint),
         libc::SIGILL => illegal(&mut registers, machine),
         _ => {
+            // SAFETY: the kernel's, for as long as the handler runs.
+            let info = unsafe { &*info };
             // SAFETY: these signals come with an address.
-            let address = unsafe { (*info).si_addr() };
+            let address = unsafe { info.si_addr() };
             privileged(&mut registers, machine, address.addr() as u64);
         }
     }
@@ -335,10 +335,10 @@ fn privileged(registers: &mut Registers<'_>, machine: &Machine, address: u64) {
             registers.skip(2);
         }
         [0x0f, way @ (0x20 | 0x22), modrm, ..] => {
-            registers.control(way == 0x22, 0, modrm, 3, machine);
+            registers.control(way == 0x22, 0, modrm, 3);
         }
         [rex @ 0x40..=0x4f, 0x0f, way @ (0x20 | 0x22), modrm, ..] => {
-            registers.control(way == 0x22, rex, modrm, 4, machine);
+            registers.control(way == 0x22, rex, modrm, 4);
         }
         _ => {
             FAULT.set(address);

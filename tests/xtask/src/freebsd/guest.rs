@@ -95,7 +95,6 @@ fn syscall_types(release: Release, here: &Path, place: &Path) -> Result<PathBuf>
     fs::write(place.join("hypertrace_syscalls.h"), text)?;
     Ok(place.to_owned())
 }
-}
 
 /// What the module needs of the kernel: `name` is linked, `?name` looked up at load, and may be
 /// missing; `#` begins a comment.
