@@ -354,6 +354,26 @@ kernel_sysctlbyname(struct thread *td __unused, char *name, void *old, size_t *o
 	return (0);
 }
 
+/* The kernel's environment: one variable, which tests set. */
+static int destructive;
+int ht_permit(int);
+
+int
+ht_permit(int permit)
+{
+	destructive = permit;
+	return (permit);
+}
+
+int
+getenv_int(const char *name, int *value)
+{
+	if (strcmp(name, "hypertrace.destructive") != 0 || destructive == 0)
+		return (0);
+	*value = destructive;
+	return (1);
+}
+
 /* The clock. */
 
 void

@@ -200,6 +200,12 @@ nosys(struct thread *td __unused, struct nosys_args *uap __unused)
 }
 
 /* read, at its own number; everything else is not there. */
+int
+lkmnosys(struct thread *td __unused, struct nosys_args *uap __unused)
+{
+	return (ENOSYS);
+}
+
 CTASSERT(SYS_read == 3);
 struct sysent sysent[SYS_MAXSYSCALL] = {
 	[0 ... 2] = { .sy_call = (sy_call_t *)nosys },

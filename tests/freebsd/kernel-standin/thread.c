@@ -9,6 +9,7 @@
 #include <sys/kthread.h>
 #include <sys/resourcevar.h>
 #include <sys/sched.h>
+#include <sys/signalvar.h>
 #include <sys/sleepqueue.h>
 #include <sys/ucred.h>
 #include <vm/vm.h>
@@ -25,7 +26,8 @@ static struct ucred root_cred = { .cr_prison = &prison0 };
 static struct uidinfo root_uid;
 static struct vmspace kernel_space;
 static volatile u_int next_pid, next_tid = 100000;
-static volatile u_int sleepers_lock;
+static volatile u_int sleepers_lock, procs_lock;
+static LIST_HEAD(, proc) procs = LIST_HEAD_INITIALIZER(procs);
 
 static struct sleeper {
 	struct sleeper	*next;
@@ -94,7 +96,46 @@ ht_proc_new(const char *name, struct proc *parent, struct ucred *cred)
 	p->p_state = PRS_NORMAL;
 	strlcpy(p->p_comm, name, sizeof(p->p_comm));
 	TAILQ_INIT(&p->p_threads);
+	mtx_init(&p->p_mtx, "process lock", NULL, MTX_DEF);
+	ht_spin_lock(&procs_lock);
+	LIST_INSERT_HEAD(&procs, p, p_list);
+	ht_spin_unlock(&procs_lock);
 	return (p);
+}
+
+/* A process, locked, unless it is gone. */
+struct proc *
+pfind(pid_t pid)
+{
+	struct proc *p;
+
+	ht_spin_lock(&procs_lock);
+	LIST_FOREACH(p, &procs, p_list)
+		if (p->p_pid == pid)
+			break;
+	ht_spin_unlock(&procs_lock);
+	if (p != NULL)
+		PROC_LOCK(p);
+	return (p);
+}
+
+/* Signals are counted, for tests; nobody dies of one here. */
+static volatile u_int signals[NSIG];
+
+void
+kern_psignal(struct proc *p, int signal)
+{
+	if (!mtx_owned(&p->p_mtx))
+		panic("kern_psignal without the process's lock");
+	atomic_add_int(&signals[signal], 1);
+}
+
+uint64_t ht_signals(uint64_t);
+
+uint64_t
+ht_signals(uint64_t signal)
+{
+	return (signal < NSIG ? signals[signal] : 0);
 }
 
 struct thread *
@@ -190,6 +231,9 @@ kproc_exit(int code __unused)
 {
 	struct ht_thread *ht = (struct ht_thread *)curthread;
 
+	ht_spin_lock(&procs_lock);
+	LIST_REMOVE(curproc, p_list);
+	ht_spin_unlock(&procs_lock);
 	wakeup(curproc);
 	ht_thread_leave(ht->saved);
 }
