@@ -115,6 +115,8 @@ struct ht_kernel {
 
 extern struct ht_kernel ht_kernel;
 void	ht_kernel_init(void);
+/* What a file may have; NULL if it has not. */
+void	*ht_lookup(linker_file_t file, const char *name);
 
 /* act.c */
 
@@ -264,9 +266,11 @@ void	ht_fbt_forget(linker_file_t file);
 void	ht_fbt_unhook(void);
 void	ht_fbt_exit(void);
 
-void	ht_syscall_publish(void);
-int	ht_syscall_set(uint32_t number, uint8_t kind, bool on);
+void	ht_syscall_publish(linker_file_t file);
+int	ht_syscall_set(uint32_t index, uint8_t kind, bool on);
+void	ht_syscall_forget(linker_file_t file);
 void	ht_syscall_unhook(void);
+void	ht_syscall_exit(void);
 
 void	ht_profile_publish(void);
 int	ht_profile_set(uint32_t rate, bool on);

@@ -10,12 +10,18 @@
 
 struct ht_kernel ht_kernel;
 
+void *
+ht_lookup(linker_file_t file, const char *name)
+{
+	return (linker_file_lookup_symbol(file, name, 0));
+}
+
 static void
 find(const char *name, void *place, const char *without)
 {
-	caddr_t found = linker_file_lookup_symbol(linker_kernel_file, name, 0);
+	void *found = ht_lookup(linker_kernel_file, name);
 
-	*(caddr_t *)place = found;
+	*(void **)place = found;
 	if (found == NULL)
 		ht_say("this kernel has no %s: %s", name, without);
 }

@@ -168,8 +168,10 @@ publish_file(linker_file_t file, void *arg __unused)
 	error = ht_types_publish(file, module, &listing.complete);
 	if (error == 0)
 		error = linker_file_function_listall(file, add_function, &listing);
-	if (error == 0)
+	if (error == 0) {
 		ht_sdt_publish(file, module);
+		ht_syscall_publish(file);
+	}
 	return (error);
 }
 
@@ -195,6 +197,7 @@ ht_forget_file(linker_file_t file)
 		free(known, M_HYPERTRACE);
 		ht_sdt_forget(file);
 		ht_fbt_forget(file);
+		ht_syscall_forget(file);
 		ht_probes_gone();
 		return;
 	}
@@ -214,7 +217,6 @@ ht_publish(void)
 		return (error);
 	ht_table_init(max_probes);
 	ht_profile_publish();
-	ht_syscall_publish();
 	error = linker_file_foreach(publish_file, NULL);
 	if (error == 0)
 		error = ht_symbol_flush(true);
@@ -250,6 +252,7 @@ ht_unpublish(void)
 		return (error);
 	ht_sdt_exit();
 	ht_fbt_exit();
+	ht_syscall_exit();
 	ht_call(HT_CALL_GOODBYE, 0);
 	while ((known = known_files) != NULL) {
 		known_files = known->next;

@@ -112,17 +112,19 @@ impl<'a> Imports<'a> {
         }
     }
 
-    /// Whether the names that kernel.c looks up are those of the list.
+    /// Whether the names that are looked up are those of the list.
     fn compare_lookups(&self, here: &Path) -> Result<()> {
-        let text = fs::read_to_string(here.join("kernel.c"))?;
-        let found: BTreeSet<&str> = text
+        let kernel = fs::read_to_string(here.join("kernel.c"))?;
+        let syscall = fs::read_to_string(here.join("syscall.c"))?;
+        let found: BTreeSet<&str> = kernel
             .lines()
             .filter_map(|line| line.trim().strip_prefix("FIND("))
             .filter_map(|line| line.split(',').next())
+            .chain(syscall.split("ht_lookup(file, \"").skip(1).filter_map(|s| s.split('"').next()))
             .collect();
         ensure!(
             found == self.looked_up,
-            "IMPORTS and kernel.c differ in what is looked up: {:?}",
+            "IMPORTS and the sources differ in what is looked up: {:?}",
             found.symmetric_difference(&self.looked_up).collect::<Vec<_>>()
         );
         Ok(())
