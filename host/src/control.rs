@@ -400,6 +400,14 @@ impl Listener {
         let backlog = socket::Backlog::new(16).map_err(system("listen"))?;
         socket::listen(&listening, backlog).map_err(system("listen"))?;
         let dir = path.parent().and_then(|dir| File::open(dir).ok()).map(OwnedFd::from);
+        #[cfg(target_os = "freebsd")]
+        {
+            use crate::capsicum::{DIRECTORY, SOCKET, limit};
+            limit(listening.as_fd(), SOCKET).map_err(system("cap_rights_limit"))?;
+            if let Some(dir) = &dir {
+                limit(dir.as_fd(), DIRECTORY).map_err(system("cap_rights_limit"))?;
+            }
+        }
         Ok(Self { socket: listening, path: path.to_owned(), dir })
     }
 

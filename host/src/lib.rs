@@ -18,6 +18,8 @@
 extern crate alloc;
 
 pub mod arena;
+#[cfg(all(feature = "std", target_os = "freebsd"))]
+mod capsicum;
 pub mod clock;
 pub mod context;
 #[cfg(feature = "std")]

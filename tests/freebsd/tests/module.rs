@@ -182,7 +182,7 @@ fn destructive_actions_need_the_kernels_word() {
     for release in RELEASES {
         let name = format!("act-{release:?}");
         let text =
-            format!("\n#pragma D option destructive\n{name}:proc:::exec {{ raise(16); exit(0); }}");
+            format!("\n#pragma D option destructive\n{name}:io:::start {{ raise(16); exit(0); }}");
         let mut guest = traced(release, "act");
         let refused = script(&guest, &text);
         guest.call("ht_work", &[1, 8]).expect("works");
@@ -193,7 +193,8 @@ fn destructive_actions_need_the_kernels_word() {
         assert_eq!(guest.load(MODULE).expect("answers"), 0);
         guest.ready().expect("HELLO");
         let trace = script(&guest, &text);
-        guest.call("ht_work", &[1, 8]).expect("works");
+        // A process that is still there when the module's thread comes to send it.
+        guest.call("ht_busy", &[1]).expect("works");
         trace.finish().expect("ends");
         while guest.call("ht_signals", &[16]).expect("answers") == 0 {}
         guest.unload_at_last(MODULE).expect("unloads");

@@ -8,6 +8,7 @@ mod compiler;
 mod guest;
 mod kernel;
 mod lengths;
+mod manual;
 mod module;
 mod standin;
 mod zig;
@@ -59,6 +60,12 @@ enum Verb {
     Harness,
     /// Builds the firing path for FreeBSD's kernel and links it into one module.
     Kernel,
+    /// Writes the port's manual pages from docs.
+    Manual {
+        /// Only says whether they are what docs give.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 /// Carries `cargo xtask freebsd` out.
@@ -76,6 +83,7 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Harness => harness(),
         Verb::Guest => guest::run(),
         Verb::Kernel => kernel::run(),
+        Verb::Manual { check } => manual::run(check),
     }
 }
 
@@ -84,6 +92,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// # Errors
 /// With the first that fails.
 pub(crate) fn check() -> Result<()> {
+    manual::run(true)?;
     bindings::run(true)?;
     guest::run()?;
     workspace()?;
