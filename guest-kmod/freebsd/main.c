@@ -236,7 +236,6 @@ load(void)
 
 	mtx_init(&lock, "hypertrace", NULL, MTX_DEF);
 	ht_kernel_init();
-	ht_clock_init();
 	ht_act_init();
 	ht_pages_alloc();
 	load_tag = EVENTHANDLER_REGISTER(kld_load, on_load, NULL, EVENTHANDLER_PRI_ANY);

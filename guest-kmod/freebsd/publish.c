@@ -215,6 +215,7 @@ ht_publish(void)
 	error = hello(&max_probes);
 	if (error != 0)
 		return (error);
+	ht_clock_init();
 	ht_table_init(max_probes);
 	ht_profile_publish();
 	error = linker_file_foreach(publish_file, NULL);

@@ -48,7 +48,8 @@ fn the_module_comes_and_goes() {
     }
 }
 
-/// SDT: the arguments, the process, its string at a user address, and the stack, in symbols.
+/// SDT: the arguments, the process and its jail, its string at a user address, and the stack, in
+/// symbols.
 #[test]
 #[ignore = "needs `cargo xtask freebsd harness`"]
 fn static_probes_fire_with_their_context() {
@@ -56,7 +57,7 @@ fn static_probes_fire_with_their_context() {
         let mut guest = traced(release, "sdt");
         let name = format!("sdt-{release:?}");
         let text = format!(
-            r#"{name}:io:::start {{ @[execname, uid, gid, arg0, copyinstr(arg2)] = count(); }}
+            r#"{name}:io:::start {{ @[execname, uid, gid, jid, jailname, arg0, copyinstr(arg2)] = count(); }}
                {name}:io:::start /arg0 == 7/ {{ @s[stack(4)] = count(); }}
                {name}:vfs::lookup:done {{ @six[arg5] = sum(arg4); }}
                {name}:proc:::exit {{ exit(0); }}"#
@@ -65,7 +66,7 @@ fn static_probes_fire_with_their_context() {
         assert_eq!(guest.call("ht_work", &[1, 80]).expect("works"), 80);
         let output = lines(&trace.finish().expect("ends"));
         for fd in 0..8 {
-            let line = format!("worker 80 81 {fd} /etc/nothing 10");
+            let line = format!("worker 80 81 3 web {fd} /etc/nothing 10");
             assert!(output.contains(&line), "{line}: {output:#?}");
         }
         assert!(output.contains(&"5 320".to_owned()), "{output:#?}");
