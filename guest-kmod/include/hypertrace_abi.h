@@ -143,7 +143,7 @@ enum ht_probe_kind {
 	HT_PROBE_KIND_SYSCALL_RETURN = 4,
 	/* A static probe: a tracepoint with its raw arguments. */
 	HT_PROBE_KIND_SDT = 5,
-	/* Process events. */
+	/* Events of processes and of the scheduler. */
 	HT_PROBE_KIND_PROC = 6,
 	/* Block input and output. */
 	HT_PROBE_KIND_IO = 7,

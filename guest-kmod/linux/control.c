@@ -28,9 +28,8 @@ static int set(u32 id, struct ht_probe *probe, bool on)
 	case HT_PROBE_KIND_SDT:
 		return ht_sdt_set(probe->index, on);
 	case HT_PROBE_KIND_PROC:
-		return ht_proc_set(probe->index, on);
 	case HT_PROBE_KIND_IO:
-		return ht_io_set(probe->index, on);
+		return ht_standard_set(probe->index, on);
 	case HT_PROBE_KIND_PROFILE:
 	case HT_PROBE_KIND_TICK:
 		return ht_profile_set(probe->index, on);

@@ -31,37 +31,38 @@ void ht_drop(void)
 	this_cpu_inc(ht_cpus.drops);
 }
 
-static void fill_ids(struct ht_fire *fire)
+static void fill_ids(struct ht_fire *fire, struct task_struct *task)
 {
-	const struct cred *cred = rcu_dereference_raw(current->cred);
-	struct task_struct *parent = rcu_dereference_raw(current->real_parent);
+	const struct cred *cred = rcu_dereference_raw(task->cred);
+	struct task_struct *parent = rcu_dereference_raw(task->real_parent);
 
-	fire->pid = current->tgid;
-	fire->tid = current->pid;
+	fire->pid = task->tgid;
+	fire->tid = task->pid;
 	fire->ppid = parent ? parent->tgid : 0;
 	fire->uid = __kuid_val(cred->uid);
 	fire->gid = __kgid_val(cred->gid);
 }
 
 /* What the scheduler has accounted, and the time since: the account itself moves with the tick. */
-static u64 vtimestamp(void)
+static u64 vtimestamp(struct task_struct *task)
 {
-	u64 start = READ_ONCE(current->se.exec_start);
+	u64 start = READ_ONCE(task->se.exec_start);
 	s64 since = sched_clock_cpu(raw_smp_processor_id()) - start;
 
-	if (since < 0 || since > NSEC_PER_SEC)
+	if (since < 0 || since > NSEC_PER_SEC || task != current)
 		since = 0;
-	return READ_ONCE(current->se.sum_exec_runtime) + since;
+	return READ_ONCE(task->se.sum_exec_runtime) + since;
 }
 
-static void fill_user(struct ht_fire *fire)
+/* Another thread's user memory is not that of this CPU: it has no user registers here. */
+static void fill_user(struct ht_fire *fire, struct task_struct *task)
 {
 	struct pt_regs *regs;
 
 	fire->user_ip = fire->user_sp = fire->user_fp = 0;
-	if (current->flags & PF_KTHREAD || !current->mm)
+	if (task != current || task->flags & PF_KTHREAD || !task->mm)
 		return;
-	regs = task_pt_regs(current);
+	regs = task_pt_regs(task);
 	fire->user_ip = regs->ip;
 	fire->user_sp = regs->sp;
 	fire->user_fp = regs->bp;
@@ -70,6 +71,7 @@ static void fill_user(struct ht_fire *fire)
 /* Fills what the context bits ask for and returns the bytes of the body. */
 static u32 fill(struct ht_fire *fire, const struct ht_event *event, u16 context, u16 frames)
 {
+	struct task_struct *task = event->task ? event->task : current;
 	u64 *stack = (u64 *)(fire + 1);
 	u32 i, length, most = context & HT_CONTEXT_NESTED ? HT_MAX_STACK_NESTED : HT_MAX_STACK;
 
@@ -77,7 +79,7 @@ static u32 fill(struct ht_fire *fire, const struct ht_event *event, u16 context,
 		fire->args[i] = i < event->nargs ? event->args[i] : 0;
 	fire->probe = event->id;
 	fire->present = context;
-	fire->thread = (unsigned long)current;
+	fire->thread = (unsigned long)task;
 	fire->errno = event->errno_;
 	/* Not CLOCK_MONOTONIC: that may mean a device to read, which costs a microsecond. */
 	fire->guest_time = sched_clock_cpu(raw_smp_processor_id());
@@ -88,13 +90,13 @@ static u32 fill(struct ht_fire *fire, const struct ht_event *event, u16 context,
 	fire->nstack = 0;
 	fire->reserved = 0;
 	if (context & HT_CONTEXT_IDS)
-		fill_ids(fire);
+		fill_ids(fire, task);
 	if (context & HT_CONTEXT_EXECNAME)
-		memcpy(fire->execname, current->comm, min(sizeof(current->comm), sizeof(fire->execname)));
+		memcpy(fire->execname, task->comm, min(sizeof(task->comm), sizeof(fire->execname)));
 	if (context & HT_CONTEXT_VTIMESTAMP)
-		fire->vtimestamp = vtimestamp();
+		fire->vtimestamp = vtimestamp(task);
 	if (context & HT_CONTEXT_UREGS)
-		fill_user(fire);
+		fill_user(fire, task);
 	if (context & HT_CONTEXT_KSTACK) {
 		fire->nstack = ht_stack(event, stack, min_t(u32, frames, most));
 		if (!fire->ip && fire->nstack)

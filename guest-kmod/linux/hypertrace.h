@@ -13,7 +13,7 @@
  *   nested.c      guests of this guest
  *   act.c         what a fire's answer asks for (destructive actions)
  *   trap.c        breakpoints that are not there any more
- *   fbt.c tracepoint.c syscall.c proc.c io.c profile.c   the providers
+ *   fbt.c tracepoint.c syscall.c standard.c profile.c   the providers
  *
  * Locks: ht_lock covers the tables and all (un)instrumenting. The firing path takes none; what it
  * reads is either written once before the instrumentation that leads there, or a single word.
@@ -147,6 +147,7 @@ struct ht_event {
 	u32 id;
 	u32 nargs;
 	const u64 *args;
+	struct task_struct *task; /* whose fire it is; NULL: the running thread's */
 	struct pt_regs *regs; /* HT_STACK_REGS only */
 	unsigned long ip;     /* 0: the first frame's */
 	unsigned long skip;
@@ -224,13 +225,9 @@ int ht_syscall_publish(void);
 int ht_syscall_set(u32 id, bool on);
 void ht_syscall_exit(void);
 
-int ht_proc_publish(void);
-int ht_proc_set(u32 index, bool on);
-void ht_proc_exit(void);
-
-int ht_io_publish(void);
-int ht_io_set(u32 index, bool on);
-void ht_io_exit(void);
+int ht_standard_publish(void);
+int ht_standard_set(u32 index, bool on);
+void ht_standard_exit(void);
 
 int ht_profile_init(void);
 int ht_profile_publish(void);

@@ -249,10 +249,8 @@ void ht_modules_exit(void)
 
 static int publish_probes(void)
 {
-	int error = ht_proc_publish();
+	int error = ht_standard_publish();
 
-	if (!error)
-		error = ht_io_publish();
 	if (!error)
 		error = ht_profile_publish();
 	if (!error)
@@ -302,8 +300,7 @@ void ht_unpublish(void)
 
 	lockdep_assert_held(&ht_lock);
 	ht_disable_all();
-	ht_proc_exit();
-	ht_io_exit();
+	ht_standard_exit();
 	ht_syscall_exit();
 	ht_sdt_exit();
 	ht_fbt_exit();

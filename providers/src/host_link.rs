@@ -190,6 +190,10 @@ pub struct HostLink {
     enabled: Vec<ProbeId>,
     clocks: Option<Clocks>,
     serial: Arc<std::sync::Mutex<()>>,
+    /// The number of the last enabling of which something could not be carried out.
+    sequence: u32,
+    /// What is to be told of it.
+    told: Option<LinkEvent>,
     #[cfg(target_os = "linux")]
     looked: std::time::Instant,
     #[cfg(target_os = "linux")]
@@ -214,6 +218,8 @@ impl HostLink {
             enabled: Vec::new(),
             clocks: None,
             serial: Arc::default(),
+            sequence: 0,
+            told: None,
             #[cfg(target_os = "linux")]
             looked: std::time::Instant::now(),
             #[cfg(target_os = "linux")]
@@ -384,7 +390,12 @@ impl MachineLink for HostLink {
         {
             let planned = sites::plan(enablings, &self.table, |probe| self.table.places(probe));
             let errors = errors(enablings, &self.table);
-            self.table.kernel.enable(planned, errors)?;
+            let failed = self.table.kernel.enable(planned, errors)?;
+            if failed > 0 {
+                self.sequence += 1;
+                self.told = Some(LinkEvent::Enabled { sequence: self.sequence, failed });
+                return Ok(Some(self.sequence));
+            }
         }
         Ok(None)
     }
@@ -429,7 +440,7 @@ impl MachineLink for HostLink {
             // A CPU that can have no clock is not profiled; the others go on.
             let _followed = self.table.kernel.follow_cpus();
         }
-        None
+        self.told.take()
     }
 }
 

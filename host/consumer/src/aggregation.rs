@@ -127,6 +127,25 @@ impl Aggregations {
         Ok(())
     }
 
+    /// The processes whose addresses a key of the engine's holds: what is recorded of a user's
+    /// address or stack begins with the process.
+    pub fn processes(&self, id: AggId, key: &[KeyPart]) -> impl Iterator<Item = u32> {
+        let infos = self.tables.get(&id).map_or(&[][..], |table| &table.definition.keys);
+        infos.iter().zip(key).filter_map(|(info, part)| match (&info.kind, part) {
+            (
+                ValueKind::UserStack { .. }
+                | ValueKind::UserSymbol
+                | ValueKind::UserModule
+                | ValueKind::UserAddress,
+                KeyPart::Bytes(bytes),
+            ) => {
+                let pid = u64::from_le_bytes(*bytes.first_chunk()?);
+                u32::try_from(pid).ok()
+            }
+            _ => None,
+        })
+    }
+
     /// `clear()`: keys stay, values become zero. A later minimum or maximum is that of the new
     /// values and this zero, as in dtrace(1).
     pub fn clear(&mut self, id: AggId) {

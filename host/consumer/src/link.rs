@@ -183,7 +183,7 @@ pub trait MachineLink {
     fn activate(&mut self, _on: bool) {}
 
     /// Remembers what lies where in a process, so that its addresses can be named after it has
-    /// gone: to be called when a record first tells of it.
+    /// gone: called when an aggregation's key tells of it.
     fn note_process(&mut self, _pid: u32) {}
 
     /// Names addresses of a process; `None` for those that are not known. Only the host can.

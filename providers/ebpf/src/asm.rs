@@ -158,6 +158,7 @@ pub(crate) enum Helper {
     ProbeReadKernel = 113,
     ProbeReadUserStr = 114,
     ProbeReadKernelStr = 115,
+    GetAttachCookie = 174,
 }
 
 /// A place in a function.

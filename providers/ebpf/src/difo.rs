@@ -66,6 +66,15 @@ pub(crate) fn constant(m: &Module, number: u32) -> Option<u64> {
     }
 }
 
+/// Whether a DIFO works with dynamic variables.
+pub(crate) fn has_dynamic(m: &Module, number: u32) -> bool {
+    use Op::{Ldgaa, Ldtaa, Ldts, Stgaa, Sttaa, Stts};
+    m.world.program.difos.get(number as usize).is_some_and(|difo| {
+        let ops = difo.text.iter().map(|word| Instr(*word).op());
+        ops.flatten().any(|op| matches!(op, Ldgaa | Ldtaa | Ldts | Stgaa | Sttaa | Stts))
+    })
+}
+
 /// The built-in variable that a DIFO returns, if it does nothing else.
 pub(crate) fn builtin(m: &Module, number: u32) -> Option<u16> {
     match m.world.loaded.verified.difos.get(number as usize)?.shape() {

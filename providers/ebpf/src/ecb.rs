@@ -352,33 +352,27 @@ impl Clause<'_> {
             }
         }
         self.f.store(Double, R10, varid, R0);
-        // A dynamic variable's key is made where the aggregation's is, so everything is computed
-        // before the first word of the key.
         let elements = u32::try_from(agg.key.len()).unwrap_or(u32::MAX);
         // The actions before an aggregation's are its key's, and then its weight's.
         let before = elements + u32::from(agg.weight.is_some());
+        self.f.store(Double, R9, field::KEY_LEN, 1);
+        let mut shape = 0_u32;
         for (element, part) in (0_u32..).zip(&agg.key) {
+            let own = action.saturating_sub(before - element);
             if let Some(difo) = computed(part) {
-                self.eval(difo, action.saturating_sub(before - element))?;
-                let place = self.kept(3 + usize::try_from(element).unwrap_or_default());
-                self.f.store(Double, R10, place, R0);
+                self.eval_beside_key(difo, own)?;
             }
+            let by_reference = self.key_part(part, own)?;
+            shape |= u32::from(by_reference).checked_shl(element).unwrap_or(0);
         }
         for (place, difo, own) in
             [(weight, agg.weight, action.saturating_sub(1)), (value, agg.value, action)]
         {
             match difo {
-                Some(difo) => self.eval(difo, own)?,
+                Some(difo) => self.eval_beside_key(difo, own)?,
                 None => self.f.mov(R0, 1),
             }
             self.f.store(Double, R10, place, R0);
-        }
-        self.f.store(Double, R9, field::KEY_LEN, 1);
-        let mut shape = 0_u32;
-        for (element, part) in (0_u32..).zip(&agg.key) {
-            let own = action.saturating_sub(before - element);
-            let by_reference = self.key_part(part, element, own)?;
-            shape |= u32::from(by_reference).checked_shl(element).unwrap_or(0);
         }
         let key = self.m.world.private.key.at;
         private(&mut self.f, R1, key);
@@ -395,12 +389,36 @@ impl Clause<'_> {
         self.kept.get(index).copied().unwrap_or_default()
     }
 
-    /// Adds an element, which has been computed, to the key; whether it is by reference.
-    fn key_part(&mut self, part: &Step, element: u32, action: u32) -> Result<bool, Refused> {
-        if computed(part).is_some() {
-            let place = self.kept(3 + usize::try_from(element).unwrap_or_default());
-            self.f.load(Double, R0, R10, place);
+    /// R0 becomes an expression's value while an aggregation's key is being made: what a dynamic
+    /// variable's key would overwrite is put aside.
+    fn eval_beside_key(&mut self, number: u32, action: u32) -> Result<(), Refused> {
+        if !difo::has_dynamic(self.m, number) {
+            return self.eval(number, action);
         }
+        let (key, aside) = (self.m.world.private.key, self.m.world.private.aside);
+        let (len, value) = (self.kept(3), self.kept(4));
+        self.f.load(Double, R1, R9, field::KEY_LEN);
+        self.f.store(Double, R10, len, R1);
+        self.copy_private(aside.at, key.at, key.len);
+        self.eval(number, action)?;
+        self.f.store(Double, R10, value, R0);
+        self.copy_private(key.at, aside.at, key.len);
+        self.f.load(Double, R1, R10, len);
+        self.f.store(Double, R9, field::KEY_LEN, R1);
+        self.f.load(Double, R0, R10, value);
+        Ok(())
+    }
+
+    /// Copies private memory; spoils R0 to R5.
+    fn copy_private(&mut self, to: u32, from: u32, len: u32) {
+        private(&mut self.f, R1, to);
+        self.f.mov(R2, len);
+        private(&mut self.f, R3, from);
+        self.f.helper(Helper::ProbeReadKernel);
+    }
+
+    /// Adds an element, whose value is in R0, to the key; whether it is by reference.
+    fn key_part(&mut self, part: &Step, action: u32) -> Result<bool, Refused> {
         match part {
             Step::Value { size, .. } => {
                 if *size < 8 {

@@ -63,6 +63,15 @@ pub enum Error {
         /// Its error.
         errno: Errno,
     },
+    /// The kernel has no memory for the arena.
+    #[error(
+        "the kernel has no memory for the session's {} MiB: lower bufsize, aggsize or dynvarsize",
+        .have >> 20
+    )]
+    NoMemory {
+        /// The bytes it would have had.
+        have: u64,
+    },
     /// The arena is too large for the kernel's programs.
     #[error(
         "the arena has {have} bytes, and kernel programs can reach {MAX_ARENA}: lower bufsize, aggsize or dynvarsize"

@@ -131,7 +131,7 @@ pub(crate) fn translate(
     m.errors = errors.zip(error_entry).map(|(fired, entry)| {
         (entry, fired.ecbs.iter().map(|(ecb, epid)| (*ecb, epid.0)).collect())
     });
-    let main = Main { m: &mut m, f: Function::new("fire", 1) };
+    let main = Main { m: &mut m, f: Function::new("fire", 1), free: Vec::new() };
     let f = main.make(site, &groups, table, entries.first().copied().unwrap_or(0))?;
     m.fill(crate::asm::FnId(0), f);
     Ok(Translated { functions: m.functions, data: data.bytes })
@@ -244,6 +244,8 @@ fn user_frames(step: &Step) -> u32 {
 struct Main<'a> {
     m: &'a mut Module,
     f: Function,
+    /// Places of the frame that hold nothing any more.
+    free: Vec<i16>,
 }
 
 impl Main<'_> {
@@ -473,16 +475,23 @@ impl Main<'_> {
             Value::Const(value) => self.f.mov(R0, value.cast_signed()),
             Value::Word(at) => self.f.load(Double, R0, R6, i16::from(*at) * 8),
             Value::Current => self.f.helper(Helper::GetCurrentTask),
+            Value::Cookie => {
+                self.f.mov(R1, R6);
+                self.f.helper(Helper::GetAttachCookie);
+            }
             Value::Load { base, offset, width, signed } => {
                 self.value(base);
                 difo::kernel_load(&mut self.f, *offset, u32::from(*width), *signed);
             }
             Value::Op(op, left, right) => {
-                let slot = self.f.slot();
+                // Places of the frame are used again: the kernel gives all functions of a call's
+                // chain 512 bytes together.
                 self.value(left);
+                let slot = self.free.pop().unwrap_or_else(|| self.f.slot());
                 self.f.store(Double, R10, slot, R0);
                 self.value(right);
                 self.f.load(Double, R1, R10, slot);
+                self.free.push(slot);
                 self.op(*op);
             }
         }

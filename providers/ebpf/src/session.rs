@@ -13,6 +13,8 @@ use host::{
     ids::{MachineId, SlotId},
 };
 
+use nix::errno::Errno;
+
 use crate::{
     asm::{self, Map},
     btf,
@@ -36,8 +38,10 @@ pub fn create_arena(config: ArenaConfig) -> Result<ArenaMap, Error> {
         return Err(too_large);
     }
     let size = u32::try_from(layout.total).map_err(|_| too_large)?;
-    let map = sys::array_map("arena", size, true)
-        .map_err(|errno| Error::System { what: "making the arena's BPF map", errno })?;
+    let map = sys::array_map("arena", size, true).map_err(|errno| match errno {
+        Errno::ENOMEM => Error::NoMemory { have: layout.total },
+        errno => Error::System { what: "making the arena's BPF map", errno },
+    })?;
     Ok(ArenaMap::adopt(map, config)?)
 }
 
@@ -96,7 +100,7 @@ impl Session {
             .map_err(system("making the BPF map of private memory"))?;
         let arena = arena.fd().try_clone_to_owned().map_err(|error| Error::System {
             what: "keeping the arena's descriptor",
-            errno: nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or_default()),
+            errno: Errno::from_raw(error.raw_os_error().unwrap_or_default()),
         })?;
         Ok(Self { world, errors, arena, private })
     }

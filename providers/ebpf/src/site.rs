@@ -62,6 +62,8 @@ pub enum Value {
     Word(u8),
     /// The running thread's `struct task_struct`.
     Current,
+    /// The number with which the program was attached ([`crate::sys::attach_perf`]).
+    Cookie,
     /// Kernel memory; 0 if it cannot be read.
     Load {
         /// An address …

@@ -17,6 +17,10 @@ const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_PROG_TEST_RUN: libc::c_int = 10;
 const BPF_RAW_TRACEPOINT_OPEN: libc::c_int = 17;
 const BPF_BTF_LOAD: libc::c_int = 18;
+const BPF_LINK_CREATE: libc::c_int = 28;
+
+/// `enum bpf_attach_type`: `BPF_PERF_EVENT`.
+const BPF_PERF_EVENT: u32 = 41;
 
 const BPF_MAP_TYPE_ARRAY: u32 = 2;
 /// Map flag: its values can be mapped into processes.
@@ -59,6 +63,8 @@ const _: () = {
     assert!(size_of::<ProgLoad>() == 120);
     assert!(size_of::<RawTracepointOpen>() == 24);
     assert!(size_of::<TestRun>() == 80);
+    assert!(size_of::<LinkCreate>() == 24);
+    assert!(size_of::<NextId>() == 12);
 };
 
 /// Calls bpf(2) with a command's struct.
@@ -291,6 +297,73 @@ pub fn attach_raw(name: Option<&str>, program: BorrowedFd<'_>) -> Result<OwnedFd
         cookie: 0,
     };
     bpf_fd(BPF_RAW_TRACEPOINT_OPEN, &mut attr)
+}
+
+#[repr(C)]
+struct LinkCreate {
+    prog_fd: u32,
+    target_fd: u32,
+    attach_type: u32,
+    flags: u32,
+    bpf_cookie: u64,
+}
+
+/// Attaches a program to a perf event, with a number that it can ask for. The program is detached
+/// when the descriptor is closed; the event's own may be closed before.
+///
+/// # Errors
+/// The kernel's: `EINVAL` before Linux 5.15.
+pub fn attach_perf(
+    event: &impl AsRawFd,
+    program: BorrowedFd<'_>,
+    cookie: u64,
+) -> Result<OwnedFd, Errno> {
+    let mut attr = LinkCreate {
+        prog_fd: program.as_raw_fd().cast_unsigned(),
+        target_fd: event.as_raw_fd().cast_unsigned(),
+        attach_type: BPF_PERF_EVENT,
+        flags: 0,
+        bpf_cookie: cookie,
+    };
+    bpf_fd(BPF_LINK_CREATE, &mut attr)
+}
+
+/// What the kernel numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i32)]
+pub enum Object {
+    /// Programs (`BPF_PROG_GET_NEXT_ID`).
+    Program = 11,
+    /// Maps (`BPF_MAP_GET_NEXT_ID`).
+    Map = 12,
+    /// Type information (`BPF_BTF_GET_NEXT_ID`).
+    Types = 23,
+    /// Attachments (`BPF_LINK_GET_NEXT_ID`).
+    Link = 31,
+}
+
+#[repr(C)]
+struct NextId {
+    start_id: u32,
+    next_id: u32,
+    open_flags: u32,
+}
+
+/// The numbers of all objects of a kind that are in the kernel now, whoever made them.
+///
+/// # Errors
+/// The kernel's: `EPERM` without CAP_SYS_ADMIN.
+pub fn objects(kind: Object) -> Result<Vec<u32>, Errno> {
+    let mut found = Vec::new();
+    let mut attr = NextId { start_id: 0, next_id: 0, open_flags: 0 };
+    loop {
+        match bpf(kind as libc::c_int, &mut attr) {
+            Ok(_) => found.push(attr.next_id),
+            Err(Errno::ENOENT) => return Ok(found),
+            Err(error) => return Err(error),
+        }
+        attr.start_id = attr.next_id;
+    }
 }
 
 #[repr(C)]

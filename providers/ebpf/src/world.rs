@@ -114,6 +114,8 @@ pub(crate) struct Run {
 pub(crate) struct Private {
     /// Keys under construction.
     pub(crate) key: Run,
+    /// Where an aggregation's key waits while a dynamic variable's is made.
+    pub(crate) aside: Run,
     /// A by-reference value on its way.
     pub(crate) value: Run,
     /// Another string beside it.
@@ -239,14 +241,15 @@ fn private(layout: &Layout, loaded: &Loaded) -> Private {
         at = (at + len + 16).next_multiple_of(8);
         run
     };
-    let (key, value, other) = (take(key), take(value), take(layout.config().strsize + 1));
+    let (key, aside) = (take(key), take(key));
+    let (value, other) = (take(value), take(layout.config().strsize + 1));
     let record = take(record);
     let locals = take(u32::try_from(layout.locals).unwrap_or(u32::MAX));
     let scratch = take(u32::try_from(SCRATCH).unwrap_or(u32::MAX));
     // The verifier adds the highest place of a copy to its greatest length: as much room again
     // lies behind scratch, which nobody uses.
     let size = (scratch.at + 2 * scratch.len + value.len + 64).next_multiple_of(64);
-    Private { key, value, other, record, locals, scratch, size }
+    Private { key, aside, value, other, record, locals, scratch, size }
 }
 
 /// The most words a key of an aggregation takes: its shape, then its elements.

@@ -24,7 +24,6 @@ const ONLINE: &str = "/sys/devices/system/cpu/online";
 /// A program at its hook. Dropping it detaches it.
 #[derive(Debug)]
 pub struct Attached {
-    program: OwnedFd,
     at: At,
 }
 
@@ -39,31 +38,62 @@ enum At {
     },
     /// A clock for each CPU that runs.
     Clocks {
+        program: OwnedFd,
         interval: u64,
-        clocks: Vec<(u32, Counter)>,
+        clocks: Vec<Clock>,
     },
 }
 
-/// Attaches a program.
+/// A clock on a CPU.
+#[derive(Debug)]
+struct Clock {
+    cpu: u32,
+    counter: Counter,
+    /// What it had counted when it was last looked at: nanoseconds that it was on.
+    seen: u64,
+}
+
+impl Clock {
+    /// Whether it has gone on since it was last looked at. The kernel stops a clock whose CPU goes,
+    /// and does not start it when the CPU comes back.
+    fn goes_on(&mut self) -> bool {
+        match self.counter.read() {
+            Ok(now) if now > self.seen => {
+                self.seen = now;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Attaches a program, to a function with its number there.
 ///
 /// # Errors
 /// The kernel's.
-pub fn attach(hook: &Hook, program: OwnedFd) -> io::Result<Attached> {
+pub fn attach(hook: &Hook, number: u32, program: &OwnedFd) -> io::Result<Attached> {
     let at = match hook {
+        Hook::Function { address, on_return } => {
+            At::Link { _link: function(*address, *on_return, number, program)? }
+        }
         Hook::RawTracepoint(name) => {
             At::Link { _link: ebpf::sys::attach_raw(Some(name), program.as_fd())? }
         }
         Hook::User { path, offset, on_return, pid } => {
-            At::User { _event: user(path, *offset, *on_return, *pid, &program)? }
+            At::User { _event: user(path, *offset, *on_return, *pid, program)? }
         }
         Hook::Clock { interval } => {
-            let mut attached =
-                Attached { program, at: At::Clocks { interval: *interval, clocks: Vec::new() } };
+            let at = At::Clocks {
+                program: program.try_clone()?,
+                interval: *interval,
+                clocks: Vec::new(),
+            };
+            let mut attached = Attached { at };
             attached.follow_cpus()?;
             return Ok(attached);
         }
     };
-    Ok(Attached { program, at })
+    Ok(Attached { at })
 }
 
 impl Attached {
@@ -72,15 +102,15 @@ impl Attached {
     /// # Errors
     /// The kernel's, if a CPU that runs can have no clock.
     pub fn follow_cpus(&mut self) -> io::Result<()> {
-        let At::Clocks { interval, clocks } = &mut self.at else { return Ok(()) };
+        let At::Clocks { program, interval, clocks } = &mut self.at else { return Ok(()) };
         let online = cpus::list(&std::fs::read_to_string(ONLINE)?);
-        clocks.retain(|(cpu, _)| online.contains(cpu));
+        clocks.retain_mut(|clock| online.contains(&clock.cpu) && clock.goes_on());
         for cpu in online {
-            if clocks.iter().any(|(known, _)| *known == cpu) {
+            if clocks.iter().any(|clock| clock.cpu == cpu) {
                 continue;
             }
-            match clock(cpu, *interval, &self.program) {
-                Ok(counter) => clocks.push((cpu, counter)),
+            match clock(cpu, *interval, program) {
+                Ok(counter) => clocks.push(Clock { cpu, counter, seen: 0 }),
                 // It went while we looked.
                 Err(error) if error.raw_os_error() == Some(nix::libc::ENODEV) => {}
                 Err(error) => return Err(error),
@@ -105,10 +135,27 @@ fn clock(cpu: u32, interval: u64, program: &OwnedFd) -> io::Result<Counter> {
     Ok(event)
 }
 
-/// The kernel's number for probes in user programs.
-fn uprobe_type() -> io::Result<u32> {
-    let text = std::fs::read_to_string("/sys/bus/event_source/devices/uprobe/type")?;
+/// The kernel's number for a kind of probes: `uprobe`, `kprobe`.
+///
+/// # Errors
+/// This kernel has none.
+pub fn probe_type(kind: &str) -> io::Result<u32> {
+    let path = format!("/sys/bus/event_source/devices/{kind}/type");
+    let text = std::fs::read_to_string(path)?;
     text.trim().parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// A program at a function of the kernel. The link keeps the event: one descriptor a function.
+fn function(address: u64, on_return: bool, number: u32, program: &OwnedFd) -> io::Result<OwnedFd> {
+    let mut builder = Builder::new(Software::DUMMY);
+    let attributes = builder.attrs_mut();
+    attributes.type_ = probe_type("kprobe")?;
+    attributes.config = u64::from(on_return);
+    attributes.kprobe_func = 0;
+    attributes.kprobe_addr = address;
+    // The program runs on all CPUs: the event's own is where it would be counted.
+    let event = builder.any_pid().one_cpu(0).include_kernel().build()?;
+    Ok(ebpf::sys::attach_perf(&event, program.as_fd(), u64::from(number))?)
 }
 
 /// `perf_event`'s own uprobe is no event that its builder takes, so the attributes are set here.
@@ -122,7 +169,7 @@ fn user(
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mut builder = Builder::new(Software::DUMMY);
     let attributes = builder.attrs_mut();
-    attributes.type_ = uprobe_type()?;
+    attributes.type_ = probe_type("uprobe")?;
     attributes.config = u64::from(on_return);
     attributes.kprobe_func = path.as_ptr().expose_provenance() as u64;
     attributes.probe_offset = offset;

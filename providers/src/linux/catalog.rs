@@ -4,6 +4,7 @@
 //!  syscall   the ABI's calls that this kernel has        tracepoints sys_enter, sys_exit
 //!  proc sched io                                         see `standard`
 //!  sdt       every tracepoint that the BTF describes     itself
+//!  fbt       functions, entry and return                 kprobes, where the kernel has them
 //! ```
 //! What is missing on this machine costs probes, not the rest: every such thing is one line that
 //! says what is missing and what it costs.
@@ -12,13 +13,14 @@ use std::collections::HashMap;
 
 use consumer::{btf::Signatures, link::TypeBlob};
 use ebpf::site::{KernelFacts, Value};
-use hypercall::ProbeKind;
+use hypercall::{ProbeKind, standard::STANDARD};
 
 use super::{
+    functions::{Functions, KernelFunction},
     hook::Place,
     image::TypeWorld,
     layouts::Layouts,
-    standard::{self, Kernel, STANDARD},
+    standard::{self, Kernel},
     syscalls,
     tracefs::Tracefs,
 };
@@ -38,6 +40,13 @@ pub enum Source {
     },
     /// A tracepoint of the probe's name.
     Tracepoint,
+    /// A function's entry or return.
+    Function {
+        /// Where it begins.
+        address: u64,
+        /// The return.
+        on_return: bool,
+    },
     /// What its provider says.
     Places(Vec<Place>),
 }
@@ -73,6 +82,9 @@ impl KernelProbe {
                 let args = (0..self.nargs).map(Value::Word).collect();
                 vec![Place::tracepoint(&self.name, args)]
             }
+            Source::Function { address, on_return } => {
+                vec![standard::function(*address, *on_return)]
+            }
             Source::Syscall { number, on_return: false } => {
                 vec![standard::syscall_entry(*number, compat)]
             }
@@ -103,6 +115,8 @@ pub struct Sources<'a> {
     pub types: &'a [TypeBlob],
     /// Its events' descriptions.
     pub tracefs: Option<&'a Tracefs>,
+    /// Its functions that can be probed.
+    pub probed: &'a Functions,
 }
 
 impl Catalog {
@@ -112,10 +126,11 @@ impl Catalog {
         let signatures = Signatures::new(sources.types);
         let world = TypeWorld(sources.types);
         let layouts = Layouts::new(&world);
-        let mut kernel = Kernel { layouts, signatures: &signatures };
+        let mut kernel = Kernel { layouts, signatures: &signatures, functions: sources.probed };
         let mut probes = syscall_probes(sources);
         probes.extend(standard_probes(&mut kernel));
         probes.extend(tracepoint_probes(&signatures));
+        probes.extend(sources.probed.all().iter().flat_map(function_probes));
         let compat = kernel.compat();
         Self { probes, compat, facts: facts(&mut kernel.layouts) }
     }
@@ -168,14 +183,14 @@ fn syscall_probes(sources: &Sources<'_>) -> Vec<KernelProbe> {
 fn standard_probes(kernel: &mut Kernel<'_>) -> Vec<KernelProbe> {
     let mut probes = Vec::new();
     for one in STANDARD {
-        let Some(places) = (one.places)(kernel) else { continue };
+        let Some(places) = standard::places(one, kernel) else { continue };
         probes.push(KernelProbe {
             provider: one.provider,
             module: IMAGE.to_owned(),
             function: one.function.to_owned(),
             name: one.name.to_owned(),
             args: one.args.to_owned(),
-            kind: one.kind(),
+            kind: one.kind,
             nargs: one.nargs,
             source: Source::Places(places),
         });
@@ -202,8 +217,24 @@ fn tracepoint_probes(signatures: &Signatures) -> Vec<KernelProbe> {
     all.collect()
 }
 
+fn function_probes(function: &KernelFunction) -> [KernelProbe; 2] {
+    let probe = |on_return| KernelProbe {
+        provider: "fbt",
+        module: function.module.clone(),
+        function: function.name.clone(),
+        name: if on_return { "return" } else { "entry" }.to_owned(),
+        args: String::new(),
+        kind: if on_return { ProbeKind::FbtReturn } else { ProbeKind::FbtEntry },
+        nargs: if on_return { 2 } else { 6 },
+        source: Source::Function { address: function.address, on_return },
+    };
+    [probe(false), probe(true)]
+}
+
 #[cfg(test)]
 mod tests {
+    use hypercall::standard::LinuxHook;
+
     use super::*;
     use crate::linux::{hook::Hook, image};
 
@@ -211,7 +242,9 @@ mod tests {
     #[test]
     fn a_kernel_without_types_has_system_calls() {
         let functions = HashMap::new();
-        let catalog = Catalog::new(&Sources { functions: &functions, types: &[], tracefs: None });
+        let probed = Functions::default();
+        let sources = Sources { functions: &functions, types: &[], tracefs: None, probed: &probed };
+        let catalog = Catalog::new(&sources);
         let standard: Vec<_> =
             catalog.probes.iter().filter(|probe| probe.provider != "syscall").collect();
         assert!(standard.iter().all(|probe| probe.name == "exec-failure"), "{standard:?}");
@@ -228,12 +261,33 @@ mod tests {
             return;
         };
         let functions = image::kallsyms().map(|text| image::functions(&text)).unwrap_or_default();
-        let sources = Sources { functions: &functions, types: &types, tracefs: None };
+        let probed = Functions::default();
+        let sources =
+            Sources { functions: &functions, types: &types, tracefs: None, probed: &probed };
         let catalog = Catalog::new(&sources);
         let find = |provider: &str, name: &str| {
             let found = catalog.probes.iter().find(|p| p.provider == provider && p.name == name);
             found.unwrap_or_else(|| panic!("no {provider}:::{name}"))
         };
+        for one in STANDARD {
+            // Those of functions need kprobes, which this kernel may lack.
+            let Some(probe) =
+                catalog.probes.iter().find(|p| p.provider == one.provider && p.name == one.name)
+            else {
+                assert!(one.hooks.iter().any(|hook| matches!(hook, LinuxHook::Entry(_))));
+                continue;
+            };
+            for place in probe.places(None) {
+                let known = one.hooks.iter().any(|hook| match (hook, &place.hook) {
+                    (LinuxHook::Tracepoint(name), Hook::RawTracepoint(found)) => found == name,
+                    (LinuxHook::SyscallReturn(_), Hook::RawTracepoint(found)) => {
+                        found == "sys_exit"
+                    }
+                    _ => false,
+                });
+                assert!(known, "{}:::{}: {:?} is not in the table", one.provider, one.name, place);
+            }
+        }
         for (provider, name) in [
             ("proc", "create"),
             ("proc", "exec-success"),

@@ -24,6 +24,14 @@ pub enum Hook {
         /// Nanoseconds from fire to fire.
         interval: u64,
     },
+    /// A function of the kernel (kprobe or kretprobe): a program's words are the registers, in
+    /// the order of `struct pt_regs`. Functions share a program: see [`Value::Cookie`].
+    Function {
+        /// Where it begins.
+        address: u64,
+        /// When it returns.
+        on_return: bool,
+    },
     /// An instruction of a user program (uprobe or uretprobe): a program's words are the
     /// registers, in the order of `struct pt_regs`.
     User {
@@ -54,6 +62,13 @@ impl Place {
     #[must_use]
     pub fn tracepoint(name: &str, args: Vec<Value>) -> Self {
         let hook = Hook::RawTracepoint(name.to_owned());
+        Self { hook, key: None, source: Source { args, ..Source::default() } }
+    }
+
+    /// A function's entry or return that is one probe's.
+    #[must_use]
+    pub fn function(address: u64, on_return: bool, args: Vec<Value>) -> Self {
+        let hook = Hook::Function { address, on_return };
         Self { hook, key: None, source: Source { args, ..Source::default() } }
     }
 

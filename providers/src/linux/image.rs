@@ -23,7 +23,8 @@ pub fn functions(kallsyms: &str) -> HashMap<String, u64> {
         .collect()
 }
 
-fn symbols(kallsyms: &str) -> impl Iterator<Item = SymbolEntry<'_>> {
+/// Symbols of the text of `/proc/kallsyms`, without those whose address is hidden.
+pub fn symbols(kallsyms: &str) -> impl Iterator<Item = SymbolEntry<'_>> {
     kallsyms.lines().filter_map(|line| {
         let mut words = line.split_ascii_whitespace();
         let address = u64::from_str_radix(words.next()?, 16).ok().filter(|at| *at != 0)?;

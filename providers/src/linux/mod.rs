@@ -9,6 +9,7 @@
 
 pub mod attach;
 pub mod catalog;
+pub mod functions;
 pub mod hook;
 pub mod image;
 pub mod layouts;

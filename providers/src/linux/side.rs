@@ -16,6 +16,7 @@ use host::{
 use super::{
     attach::{Attached, attach},
     catalog::{Catalog, KernelProbe, Sources},
+    functions::Functions,
     hook::Place,
     image, privilege,
     sites::Planned,
@@ -75,8 +76,10 @@ impl KernelSide {
         }
         let functions: HashMap<String, u64> = image::functions(&kallsyms);
         let tracefs = tracefs.ok();
-        let sources =
-            Sources { functions: &functions, types: &side.types, tracefs: tracefs.as_ref() };
+        let tracefs = tracefs.as_ref();
+        let probed = Functions::discover(&kallsyms, tracefs);
+        let types = &side.types;
+        let sources = Sources { functions: &functions, types, tracefs, probed: &probed };
         side.catalog = Catalog::new(&sources);
         side
     }
@@ -147,7 +150,8 @@ impl KernelSide {
         Ok(())
     }
 
-    /// Attaches programs, in place of what was attached. `errors` is what a fault fires.
+    /// Attaches programs, in place of what was attached. `errors` is what a fault fires. Returns
+    /// how many functions could not be probed, of several: the kernel keeps some for itself.
     ///
     /// # Errors
     /// [`LinkError::Refused`]: what cannot be translated or attached, and for which probe.
@@ -155,11 +159,12 @@ impl KernelSide {
         &mut self,
         planned: Vec<Planned>,
         errors: Option<Fired>,
-    ) -> Result<(), LinkError> {
+    ) -> Result<u32, LinkError> {
         self.attached.clear();
         if planned.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
+        let mut failed = 0;
         let Some(Opened { arena, machine, slot0, ncpu, program: Some(program) }) = &self.opened
         else {
             return Err(LinkError::Refused("the host has no session".to_owned()));
@@ -173,7 +178,7 @@ impl KernelSide {
         };
         let session = ebpf::Session::open(arena, &host, program, errors)
             .map_err(|error| LinkError::Refused(error.to_string()))?;
-        for Planned { hook, site, name } in planned {
+        for Planned { hooks, site, name } in planned {
             let refused =
                 |error: &dyn std::fmt::Display| LinkError::Refused(format!("{name}: {error}"));
             let program = session.program(&site).map_err(|error| match &error {
@@ -181,9 +186,18 @@ impl KernelSide {
                 ebpf::Error::Verifier { log, .. } => refused(&format!("{error}\n{log}")),
                 _ => refused(&error),
             })?;
-            self.attached.push(attach(&hook, program).map_err(|error| refused(&error))?);
+            let attached: Vec<Result<Attached, io::Error>> =
+                hooks.iter().map(|(hook, number)| attach(hook, *number, &program)).collect();
+            if attached.iter().all(Result::is_err)
+                && let Some(Err(error)) = attached.first()
+            {
+                return Err(refused(error));
+            }
+            let refusals = attached.iter().filter(|one| one.is_err()).count();
+            failed += u32::try_from(refusals).unwrap_or(u32::MAX);
+            self.attached.extend(attached.into_iter().flatten());
         }
-        Ok(())
+        Ok(failed)
     }
 
     /// Starts clocks on CPUs that have come since.

@@ -4,7 +4,7 @@
 //! its probe up; every other place is a program of its own. Programs are attached in the order of
 //! their first probe, and so are fires at one hook.
 
-use ebpf::site::{Fired, Kind, Select, Site, Value};
+use ebpf::site::{Fired, Kind, MAX_KEY, Select, Site, Value};
 use host::{
     engine::ProbeNames,
     ids::{Enabling, ProbeId},
@@ -15,8 +15,8 @@ use super::hook::{Hook, Place};
 /// A program to be made, and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// Where it is attached.
-    pub hook: Hook,
+    /// Where it is attached, at each with a number: a function's probe is known by it.
+    pub hooks: Vec<(Hook, u32)>,
     /// What it is.
     pub site: Site,
     /// The first of its probes, for messages.
@@ -28,7 +28,7 @@ const fn kind(hook: &Hook) -> Kind {
     match hook {
         Hook::RawTracepoint(_) => Kind::RawTracepoint,
         Hook::Clock { .. } => Kind::PerfEvent,
-        Hook::User { .. } => Kind::Probe,
+        Hook::User { .. } | Hook::Function { .. } => Kind::Probe,
     }
 }
 
@@ -68,9 +68,14 @@ pub fn plan(
         for place in places(probe) {
             let name = template.names.join(":");
             let fired = Fired { source: place.source, ..template.clone() };
+            if let Hook::Function { .. } = place.hook {
+                function(&mut planned, place.hook, fired, name);
+                continue;
+            }
+            let hooks = vec![(place.hook.clone(), 0)];
             let Some((key, number)) = place.key else {
                 let site = Site { kind: kind(&place.hook), select: Select::One(fired) };
-                planned.push(Planned { hook: place.hook, site, name });
+                planned.push(Planned { hooks, site, name });
                 continue;
             };
             let shared = planned.iter_mut().find_map(|one| room(one, &place.hook, &key, number));
@@ -79,12 +84,34 @@ pub fn plan(
                 None => {
                     let select = Select::ByKey { key, probes: vec![(number, fired)] };
                     let site = Site { kind: kind(&place.hook), select };
-                    planned.push(Planned { hook: place.hook, site, name });
+                    planned.push(Planned { hooks, site, name });
                 }
             }
         }
     }
     planned
+}
+
+/// Adds a function to the program of functions, which tells them apart by the numbers with which
+/// it is attached; a full one is followed by another.
+fn function(planned: &mut Vec<Planned>, hook: Hook, fired: Fired, name: String) {
+    let last = planned.iter_mut().rev().find_map(|one| match &mut one.site.select {
+        Select::ByKey { key: Value::Cookie, probes } => Some((&mut one.hooks, probes)),
+        _ => None,
+    });
+    match last
+        .map(|(hooks, probes)| (u32::try_from(probes.len()).unwrap_or(MAX_KEY), hooks, probes))
+    {
+        Some((number @ ..MAX_KEY, hooks, probes)) => {
+            hooks.push((hook, number));
+            probes.push((number, fired));
+        }
+        _ => {
+            let select = Select::ByKey { key: Value::Cookie, probes: vec![(0, fired)] };
+            let site = Site { kind: kind(&hook), select };
+            planned.push(Planned { hooks: vec![(hook, 0)], site, name });
+        }
+    }
 }
 
 /// A program's probes, if one with this hook and key can be added.
@@ -94,7 +121,7 @@ fn room<'p>(
     wanted: &Value,
     number: u32,
 ) -> Option<&'p mut Vec<(u32, Fired)>> {
-    let same = planned.hook == *hook;
+    let same = planned.hooks.iter().any(|(other, _)| other == hook);
     match &mut planned.site.select {
         Select::ByKey { key, probes }
             if same && key == wanted && probes.iter().all(|(taken, _)| *taken != number) =>
@@ -134,7 +161,7 @@ mod tests {
         };
         let all = [enabling(2, 0, 1), enabling(4, 0, 2), enabling(3, 1, 3), enabling(5, 2, 4)];
         let planned = plan(&all, &Names, places);
-        let hooks: Vec<_> = planned.iter().map(|one| one.hook.clone()).collect();
+        let hooks: Vec<_> = planned.iter().map(|one| one.hooks[0].0.clone()).collect();
         let expected = ["sys_enter", "sys_exit", "sched_switch"];
         assert_eq!(hooks, expected.map(|name| Hook::RawTracepoint(name.to_owned())));
         let Select::ByKey { probes, .. } = &planned[0].site.select else { panic!() };
@@ -150,6 +177,27 @@ mod tests {
         let planned = plan(&all, &Names, |_| vec![Place::tracepoint("t", Vec::new())]);
         let Select::One(fired) = &planned[0].site.select else { panic!() };
         assert_eq!(fired.ecbs, [(3, Epid(2)), (7, Epid(1))]);
+    }
+
+    /// Functions share programs of at most [`MAX_KEY`] probes, each attached with its own number.
+    #[test]
+    fn functions_share_programs() {
+        let count = MAX_KEY + 1;
+        let place =
+            |probe: ProbeId| vec![Place::function(u64::from(probe.0), probe.0 == 7, Vec::new())];
+        struct Any;
+        impl ProbeNames for Any {
+            fn names(&self, _: ProbeId) -> Option<[&str; 4]> {
+                Some(["fbt", "m", "f", "n"])
+            }
+        }
+        let all: Vec<Enabling> = (1..=count).map(|n| enabling(n, 0, n)).collect();
+        let planned = plan(&all, &Any, place);
+        assert_eq!(planned.iter().map(|one| one.hooks.len()).collect::<Vec<_>>(), [4096, 1]);
+        let first = &planned[0];
+        let Select::ByKey { key: Value::Cookie, probes } = &first.site.select else { panic!() };
+        assert!(first.hooks.iter().zip(probes).all(|((_, number), (key, _))| number == key));
+        assert_eq!(first.hooks[6], (Hook::Function { address: 7, on_return: true }, 6));
     }
 
     /// Two probes at one system call's return (`proc:::exec-failure` is one) are two programs; a

@@ -5,16 +5,17 @@
 //! differs between kernels; it is found by type. A probe whose tracepoint, parameter or structure
 //! member this kernel lacks is not offered.
 //!
-//! The Linux guest module has the same probes by the same names, with functions for places, since
-//! it may instrument those (`guest-kmod/linux/proc.c`, `io.c`).
+//! Names, types and places are those of [`hypercall::standard`], which the Linux guest module has,
+//! too; what of a place is the probe's is said here, and there in `guest-kmod/linux/standard.c`.
 
 use std::time::Duration;
 
 use consumer::btf::Signatures;
 use ebpf::site::{Op, Source, Value};
-use hypercall::ProbeKind;
+use hypercall::standard::StandardProbe;
 
 use super::{
+    functions::Functions,
     hook::{Hook, Place},
     layouts::Layouts,
 };
@@ -26,6 +27,8 @@ pub struct Kernel<'k> {
     pub layouts: Layouts<'k>,
     /// Parameters of tracepoints.
     pub signatures: &'k Signatures,
+    /// Functions that can be probed.
+    pub functions: &'k Functions,
 }
 
 impl Kernel<'_> {
@@ -62,75 +65,32 @@ impl Kernel<'_> {
     }
 }
 
-/// A probe that every DTrace has, or that D's books describe.
-#[derive(Clone, Copy, Debug)]
-pub struct Standard {
-    /// Provider.
-    pub provider: &'static str,
-    /// Name.
-    pub name: &'static str,
-    /// The kernel's function in which it is, as the guest module says it.
-    pub function: &'static str,
-    /// The types of its arguments, native and translated.
-    pub args: &'static str,
-    /// How many arguments it has.
-    pub nargs: u8,
-    /// Where it is in this kernel; `None` if this kernel does not have it.
-    pub places: fn(&mut Kernel<'_>) -> Option<Vec<Place>>,
-}
-
-impl Standard {
-    /// What kind of probe it is in a probe table.
-    #[must_use]
-    pub fn kind(&self) -> ProbeKind {
-        match self.provider {
-            "proc" => ProbeKind::Proc,
-            "io" => ProbeKind::Io,
-            _ => ProbeKind::Other,
-        }
+/// Where a standard probe is in this kernel; `None` if this kernel does not have it.
+pub fn places(probe: &StandardProbe, kernel: &mut Kernel<'_>) -> Option<Vec<Place>> {
+    match (probe.provider, probe.name) {
+        ("io", "done") => io_done(kernel),
+        ("io", "start") => io_start(kernel),
+        ("proc", "create") => create(kernel),
+        ("proc", "exec") => exec(kernel),
+        ("proc", "exec-failure") => exec_failure(kernel),
+        ("proc", "exec-success") => exec_success(kernel),
+        ("proc", "exit") => exit(kernel),
+        ("proc", "lwp-create") => lwp_create(kernel),
+        ("proc", "lwp-exit") => lwp_exit(kernel),
+        ("proc", "lwp-start") => lwp_start(kernel),
+        ("proc", "signal-discard") => signal_discard(kernel),
+        ("proc", "signal-handle") => signal_handle(kernel),
+        ("proc", "signal-send") => signal_send(kernel),
+        ("proc", "start") => start(kernel),
+        ("sched", "dequeue") => dequeue(kernel),
+        ("sched", "enqueue") => enqueue(kernel),
+        ("sched", "off-cpu") => off_cpu(kernel),
+        ("sched", "on-cpu") => on_cpu(kernel),
+        ("sched", "preempt") => preempt(kernel),
+        ("sched", "sleep") => sleep(kernel),
+        ("sched", "wakeup") => wakeup(kernel),
+        _ => None,
     }
-}
-
-const THREAD: &str = "struct task_struct * > lwpsinfo_t *, struct task_struct * > psinfo_t *";
-const SIGNAL: &str = "struct task_struct * > lwpsinfo_t *, struct task_struct * > psinfo_t *, int";
-const QUEUED: &str = "struct task_struct * > lwpsinfo_t *, struct task_struct * > psinfo_t *, \
-                      struct task_struct * > cpuinfo_t *";
-const TRANSFER: &str = "struct bio * > bufinfo_t *, struct bio * > devinfo_t *";
-
-/// All of them.
-pub const STANDARD: &[Standard] = &[
-    standard("proc", "create", "kernel_clone", "struct task_struct * > psinfo_t *", 1, create),
-    standard("proc", "exec", "bprm_execve", "char *", 1, exec),
-    standard("proc", "exec-failure", "bprm_execve", "int", 1, exec_failure),
-    standard("proc", "exec-success", "exec_binprm", "char *", 1, exec_success),
-    standard("proc", "exit", "do_exit", "int", 1, exit),
-    standard("proc", "lwp-create", "kernel_clone", THREAD, 2, lwp_create),
-    standard("proc", "lwp-exit", "do_exit", "struct task_struct *", 1, lwp_exit),
-    standard("proc", "lwp-start", "ret_from_fork", "", 0, lwp_start),
-    standard("proc", "signal-discard", "prepare_signal", SIGNAL, 3, signal_discard),
-    standard("proc", "signal-handle", "get_signal", "int", 1, signal_handle),
-    standard("proc", "signal-send", "__send_signal_locked", SIGNAL, 3, signal_send),
-    standard("proc", "start", "ret_from_fork", "", 0, start),
-    standard("sched", "dequeue", "__schedule", QUEUED, 3, dequeue),
-    standard("sched", "enqueue", "ttwu_do_wakeup", QUEUED, 3, enqueue),
-    standard("sched", "off-cpu", "__schedule", THREAD, 2, off_cpu),
-    standard("sched", "on-cpu", "__schedule", "", 0, on_cpu),
-    standard("sched", "preempt", "__schedule", "", 0, preempt),
-    standard("sched", "sleep", "__schedule", "", 0, sleep),
-    standard("sched", "wakeup", "try_to_wake_up", THREAD, 2, wakeup),
-    standard("io", "done", "bio_endio", TRANSFER, 2, io_done),
-    standard("io", "start", "submit_bio_noacct", TRANSFER, 2, io_start),
-];
-
-const fn standard(
-    provider: &'static str,
-    name: &'static str,
-    function: &'static str,
-    args: &'static str,
-    nargs: u8,
-    places: fn(&mut Kernel<'_>) -> Option<Vec<Place>>,
-) -> Standard {
-    Standard { provider, name, function, args, nargs, places }
 }
 
 const FORK: &str = "sched_process_fork";
@@ -179,7 +139,12 @@ fn executed(kernel: &mut Kernel<'_>, tracepoint: &str) -> Option<Vec<Place>> {
 /// The last moment at which the process is still what it was, once it is sure that the file can be
 /// executed.
 fn exec(kernel: &mut Kernel<'_>) -> Option<Vec<Place>> {
-    executed(kernel, "sched_prepare_exec")
+    // The tracepoint came with Linux 6.11; before, the function through which all go will do.
+    executed(kernel, "sched_prepare_exec").or_else(|| {
+        let address = kernel.functions.address("bprm_execve")?;
+        let path = kernel.layouts.value(PARAMETERS[0].clone(), "linux_binprm", "filename")?;
+        Some(vec![Place::function(address, false, vec![path])])
+    })
 }
 
 fn exec_success(kernel: &mut Kernel<'_>) -> Option<Vec<Place>> {
@@ -312,7 +277,7 @@ fn wakeup(kernel: &mut Kernel<'_>) -> Option<Vec<Place>> {
 fn io_start(kernel: &mut Kernel<'_>) -> Option<Vec<Place>> {
     const QUEUE: &str = "block_bio_queue";
     let bio = kernel.parameter(QUEUE, "struct bio *", 0)?;
-    Some(vec![Place::tracepoint(QUEUE, vec![bio.clone(), bio])])
+    Some(vec![Place::tracepoint(QUEUE, vec![bio; 3])])
 }
 
 /// Disks with request queues complete requests, told by their first bio: bios that were merged
@@ -322,9 +287,9 @@ fn io_done(kernel: &mut Kernel<'_>) -> Option<Vec<Place>> {
     const BIO: &str = "block_bio_complete";
     let request = kernel.parameter(REQUEST, "struct request *", 0)?;
     let first = kernel.layouts.value(request, "request", "bio")?;
-    let done = Place::tracepoint(REQUEST, vec![first.clone(), first.clone()]).when(first);
+    let done = Place::tracepoint(REQUEST, vec![first.clone(); 3]).when(first);
     let bio = kernel.parameter(BIO, "struct bio *", 0)?;
-    Some(vec![done, Place::tracepoint(BIO, vec![bio.clone(), bio])])
+    Some(vec![done, Place::tracepoint(BIO, vec![bio; 3])])
 }
 
 /// A system call's result as a positive error number, 0 if it is none.
@@ -367,6 +332,26 @@ pub fn syscall_return(number: u32, compat: Option<&Value>) -> Place {
     let mut place = Place::tracepoint("sys_exit", vec![result.clone(), result.clone()]);
     place.source.errno = Some(failure(&result));
     Place { key, ..place }
+}
+
+/// Words of `struct pt_regs` (x86-64) with a function's parameters …
+const PARAMETERS: [Value; 6] = [
+    Value::Word(14),
+    Value::Word(13),
+    Value::Word(12),
+    Value::Word(11),
+    Value::Word(9),
+    Value::Word(8),
+];
+/// … and with what it returns.
+const RESULT: Value = Value::Word(10);
+
+/// A function's entry: its parameters; or its return: nothing in `arg0`, for the kernel does not
+/// say which of its returns it was, and what it returns in `arg1`.
+#[must_use]
+pub fn function(address: u64, on_return: bool) -> Place {
+    let args = if on_return { vec![Value::Const(0), RESULT] } else { PARAMETERS.to_vec() };
+    Place::function(address, on_return, args)
 }
 
 /// A clock on every CPU: `arg0` is where the kernel was interrupted, `arg1` where a user's program

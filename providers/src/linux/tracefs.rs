@@ -18,7 +18,7 @@ use rustix::{
 const USUAL: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
 /// The most bytes of one file that are read.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: u64 = 16 << 20;
 
 /// A tracefs.
 #[derive(Debug)]

@@ -117,9 +117,9 @@ impl Tracer {
     }
 
     /// Waits until both streams are closed.
-    fn wait_closed(&self) -> Result<()> {
+    fn wait_closed(&self, limit: Duration) -> Result<()> {
         let waited =
-            self.shared.changed.wait_timeout_while(lock(&self.shared), LIMIT, |s| s.open > 0);
+            self.shared.changed.wait_timeout_while(lock(&self.shared), limit, |s| s.open > 0);
         let (streams, limit) = waited.unwrap_or_else(PoisonError::into_inner);
         if limit.timed_out() {
             let out = String::from_utf8_lossy(&streams.out);
@@ -150,8 +150,16 @@ impl Tracer {
     ///
     /// # Errors
     /// If it does not end within the limit.
-    pub fn finish(mut self) -> Result<Finished> {
-        self.wait_closed()?;
+    pub fn finish(self) -> Result<Finished> {
+        self.finish_within(LIMIT)
+    }
+
+    /// As [`Tracer::finish`], with another limit.
+    ///
+    /// # Errors
+    /// If it does not end within the limit.
+    pub fn finish_within(mut self, limit: Duration) -> Result<Finished> {
+        self.wait_closed(limit)?;
         let status = self.child.wait()?;
         for reader in self.readers.drain(..) {
             reader.join().map_err(|_| anyhow!("a reader panicked"))?;

@@ -1,14 +1,14 @@
-//! The C header of the guest modules, printed from `hypercall`'s own tables.
+//! The C headers of the guest modules, printed from `hypercall`'s own tables.
 //!
-//! The header is checked in, so that a guest's owner can build the module with a C compiler and
-//! nothing else; a test says when it is stale.
+//! They are checked in, so that a guest's owner can build the module with a C compiler and
+//! nothing else; a test says when one is stale.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use hypercall::layout::{CEnum, CONSTS, CStruct, ENUMS, STRUCTS};
+use hypercall::standard::{LinuxHook, STANDARD, StandardProbe};
 
 use crate::paths;
 
@@ -25,22 +25,65 @@ pub struct Args {
 /// # Errors
 /// If the file cannot be read or written, or is stale under `--check`.
 pub fn run(args: &Args) -> Result<()> {
-    let path = path();
-    let text = generate();
-    if !args.check {
-        return fs::write(&path, text).with_context(|| format!("writing {}", path.display()));
-    }
-    let found = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    if found != text {
-        bail!("{} is stale: run `cargo xtask header`", path.display());
+    for (name, text) in [("hypertrace_abi.h", generate()), ("hypertrace_probes.h", probes())] {
+        let path = paths::root().join("guest-kmod/include").join(name);
+        if !args.check {
+            fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+            continue;
+        }
+        let found =
+            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        if found != text {
+            bail!("{} is stale: run `cargo xtask header`", path.display());
+        }
     }
     Ok(())
 }
 
-/// Where the header is checked in.
-fn path() -> PathBuf {
-    paths::root().join("guest-kmod/include/hypertrace_abi.h")
+/// The standard probes and their places, as lists for macros.
+fn probes() -> String {
+    let mut out = String::from(PROBES_PROLOGUE);
+    out.push_str("/* X(enumerator, kind, provider, name, function, arguments, their types) */\n");
+    out.push_str("#define HT_STANDARD_PROBES(X)");
+    for one in STANDARD {
+        let (id, kind) = (enumerator(one), if one.provider == "io" { "IO" } else { "PROC" });
+        let StandardProbe { provider, name, function, nargs, args, .. } = one;
+        let _ = write!(
+            out,
+            " \\\n\tX({id}, HT_PROBE_KIND_{kind}, \"{provider}\", \"{name}\", \"{function}\", {nargs}, \\\n\t  \"{args}\")"
+        );
+    }
+    out.push_str("\n\n/* X(enumerator, TRACEPOINT, ENTRY, RETURN or SYSCALL_RETURN, its name), the best first */\n");
+    out.push_str("#define HT_STANDARD_HOOKS(X)");
+    for one in STANDARD {
+        for hook in one.hooks {
+            let (how, name) = match hook {
+                LinuxHook::Tracepoint(name) => ("TRACEPOINT", name),
+                LinuxHook::Entry(name) => ("ENTRY", name),
+                LinuxHook::Return(name) => ("RETURN", name),
+                LinuxHook::SyscallReturn(name) => ("SYSCALL_RETURN", name),
+            };
+            let _ = write!(out, " \\\n\tX({}, {how}, \"{name}\")", enumerator(one));
+        }
+    }
+    out.push_str("\n\n#endif /* HYPERTRACE_PROBES_H */\n");
+    out
 }
+
+/// `proc:::lwp-exit` as `HT_PROC_LWP_EXIT`.
+fn enumerator(probe: &StandardProbe) -> String {
+    format!("HT_{}_{}", probe.provider, probe.name.replace('-', "_")).to_uppercase()
+}
+
+const PROBES_PROLOGUE: &str = "/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/*
+ * D's standard probes and where a Linux kernel has them.
+ * Written by `cargo xtask header` from vmm-shim/abi; change it there.
+ */
+#ifndef HYPERTRACE_PROBES_H
+#define HYPERTRACE_PROBES_H
+
+";
 
 /// The header's text.
 fn generate() -> String {

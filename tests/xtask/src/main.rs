@@ -28,7 +28,7 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Builds and checks what is for FreeBSD.
     Freebsd(freebsd::Args),
-    /// Writes guest-kmod/include/hypertrace_abi.h from the Rust definitions.
+    /// Writes the headers of guest-kmod/include from the Rust definitions.
     Header(header::Args),
     /// Builds the guest kernel module for Debian's cloud kernel.
     Kmod(kmod::Args),

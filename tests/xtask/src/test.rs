@@ -25,6 +25,9 @@ pub struct Args {
     /// Also what `cargo xtask freebsd check` does; it fetches toolchains and takes minutes.
     #[arg(long)]
     freebsd: bool,
+    /// The stress tests count every system call for a minute, not for seconds.
+    #[arg(long)]
+    stress: bool,
     /// Only end-to-end tests whose name contains this.
     filter: Option<String>,
 }
@@ -55,16 +58,23 @@ pub fn run(args: &Args) -> Result<()> {
     Image::build()?;
     let mut words = vec!["test", "--package", "e2e", "--", "--test-threads=1"];
     words.extend(args.filter.as_deref());
-    cargo(&words)
+    let length = if args.stress { "60s" } else { "3s" };
+    cargo_with(&words, &[("HYPERTRACE_STRESS", length)])
 }
 
 /// Runs cargo with its output shown.
 fn cargo(words: &[&str]) -> Result<()> {
+    cargo_with(words, &[])
+}
+
+/// The same with variables in its environment.
+fn cargo_with(words: &[&str], variables: &[(&str, &str)]) -> Result<()> {
     println!("$ cargo {}", words.join(" "));
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(program)
         .current_dir(paths::root())
         .args(words)
+        .envs(variables.iter().copied())
         .status()
         .context("cannot run cargo")?;
     if !status.success() {

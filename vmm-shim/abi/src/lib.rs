@@ -30,6 +30,7 @@ mod descriptor;
 mod entries;
 mod fire;
 pub mod layout;
+pub mod standard;
 mod text;
 mod values;
 

@@ -132,7 +132,7 @@ abi_enum! {
         SyscallReturn = 4,
         /// A static probe: a tracepoint with its raw arguments.
         Sdt = 5,
-        /// Process events.
+        /// Events of processes and of the scheduler.
         Proc = 6,
         /// Block input and output.
         Io = 7,

@@ -88,6 +88,34 @@ translator fileinfo_t < struct file *F > {
 	fi_oflags = F == NULL ? 0 : F->f_flags;
 };
 
+/*
+ * The file that a transfer is for: the first page's, of which the block layer knows no more. A page
+ * behind a folio's first says (by an odd number) where that is. Pages of a block device itself, of
+ * no file (an odd mapping: a process's memory) and requests without data have none.
+ */
+inline struct page *__bio_tail[struct bio *B] =
+    B->bi_io_vec == NULL ? (struct page *)NULL : B->bi_io_vec->bv_page;
+inline struct page *__bio_page[struct bio *B] = __bio_tail[B] == NULL ? (struct page *)NULL :
+    __bio_tail[B]->compound_head & 1 ?
+    (struct page *)(__bio_tail[B]->compound_head - 1) : __bio_tail[B];
+inline struct inode *__bio_inode[struct bio *B] = __bio_page[B] == NULL ||
+    __bio_page[B]->mapping == NULL || (uintptr_t)__bio_page[B]->mapping & 3 ?
+    (struct inode *)NULL : __bio_page[B]->mapping->host;
+inline struct dentry *__inode_dentry[struct inode *I] =
+    I == NULL || I->i_dentry.first == NULL ? (struct dentry *)NULL :
+    (struct dentry *)((uintptr_t)I->i_dentry.first - offsetof(struct dentry, d_u));
+
+translator fileinfo_t < struct bio *B > {
+	fi_name = __inode_dentry[__bio_inode[B]] == NULL ? "<none>" :
+	    stringof(__inode_dentry[__bio_inode[B]]->d_name.name);
+	fi_dirname = __inode_dentry[__bio_inode[B]] == NULL ? "<none>" :
+	    stringof(__inode_dentry[__bio_inode[B]]->d_parent->d_name.name);
+	fi_offset = __bio_page[B] == NULL ? 0 : __bio_page[B]->index << 12;
+	fi_fs = __bio_inode[B] == NULL ? "<none>" :
+	    stringof(__bio_inode[B]->i_sb->s_type->name);
+	fi_oflags = 0;
+};
+
 /* The current process's open files, by descriptor. */
 inline fileinfo_t fds[int fd] = xlate < fileinfo_t > (
     fd >= 0 && fd < (int)curthread->files->fdt->max_fds ?

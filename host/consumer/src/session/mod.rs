@@ -97,8 +97,17 @@ pub enum SessionError {
     #[error("could not enable tracing: END enablings exceed size of principal buffer")]
     NoRoomForEnd,
     /// Buffers do not fit into memory, and `bufresize=manual` forbids to make them smaller.
-    #[error("could not enable tracing: Cannot allocate memory")]
-    Memory,
+    #[error(
+        "could not enable tracing: Cannot allocate memory: the buffers of {slots} CPUs exceed {} MiB; \
+         lower bufsize or aggsize",
+        .limit >> 20
+    )]
+    Memory {
+        /// How many CPUs have buffers.
+        slots: u32,
+        /// The bytes there may be.
+        limit: u64,
+    },
     /// A clause has no layout.
     #[error("could not enable tracing: {0}")]
     Layout(#[from] EcbError),
@@ -371,9 +380,10 @@ impl Session {
         config.round_buffers();
         let sizes = |config: &ArenaConfig| [config.bufsize, config.aggsize, config.specsize];
         let asked = sizes(&config);
-        config.fit(if kernel { KERNEL_MEMORY } else { memory_limit() });
+        let limit = if kernel { KERNEL_MEMORY } else { memory_limit() };
+        config.fit(limit);
         if self.options.manual_resize && sizes(&config) != asked {
-            return Err(SessionError::Memory);
+            return Err(SessionError::Memory { slots: config.nslots, limit });
         }
         let names = ["buffer", "aggregation", "speculation"];
         for (name, (before, after)) in names.iter().zip(asked.into_iter().zip(sizes(&config))) {

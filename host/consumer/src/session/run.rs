@@ -47,6 +47,12 @@ const DISABLE_PATIENCE: Duration = Duration::from_secs(1);
 /// The longest that the loop sleeps: `exit()` shall be seen soon.
 const LONGEST_SLEEP: Duration = Duration::from_millis(20);
 
+/// How often principal buffers are looked at between their turns, and the part of one that may be
+/// full before it is read early. At full speed a CPU fills the default buffer in some ten
+/// milliseconds, far less than `switchrate`.
+const PEEK: Duration = Duration::from_millis(4);
+const EARLY: u64 = 4;
+
 /// How a machine takes part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct MachineState {
@@ -235,8 +241,30 @@ impl Session {
             if self.is_over() || outside.processes.over() {
                 return Ok(Ending::Done);
             }
-            self.sleep(self.next_sleep(&due), outside.signals)?;
+            self.doze(self.next_sleep(&due), outside.signals)?;
         }
+    }
+
+    /// Sleeps until something happens, the time is over, or a buffer is to be read early.
+    fn doze(&self, time: Duration, signals: Option<BorrowedFd<'_>>) -> Result<(), SessionError> {
+        let deadline = Instant::now() + time;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.is_filling() || self.sleep(left.min(PEEK), signals)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether a buffer fills so fast that it is not to wait for its turn.
+    fn is_filling(&self) -> bool {
+        use std::sync::atomic::Ordering::Relaxed;
+        let Some(live) = &self.live else { return false };
+        let limit = live.arena.layout().config().bufsize / EARLY;
+        self.options.bufpolicy == BufPolicy::Switch
+            && (0..live.next_slot)
+                .filter_map(|slot| live.arena.slot(slot))
+                .any(|slot| slot.head.load(Relaxed).saturating_sub(slot.tail.load(Relaxed)) > limit)
     }
 
     /// How long there is nothing to do.
@@ -265,9 +293,8 @@ impl Session {
         if is_due(&mut due.aggregate, self.options.aggrate) {
             self.snapshot(false);
         }
-        if is_due(&mut due.switch, self.options.switchrate)
-            && self.options.bufpolicy == BufPolicy::Switch
-        {
+        let switch = is_due(&mut due.switch, self.options.switchrate);
+        if self.options.bufpolicy == BufPolicy::Switch && (switch || self.is_filling()) {
             self.drain(false)?;
             self.printer.flush()?;
         }
@@ -366,8 +393,8 @@ impl Session {
         }
     }
 
-    /// Sleeps until something happens or the time is over.
-    fn sleep(&self, time: Duration, signals: Option<BorrowedFd<'_>>) -> Result<(), SessionError> {
+    /// Sleeps until something happens or the time is over; whether something has.
+    fn sleep(&self, time: Duration, signals: Option<BorrowedFd<'_>>) -> Result<bool, SessionError> {
         let links = self.machines.iter().filter_map(|machine| machine.link.wait_fd());
         let waiting = self.waiting.iter().filter_map(|link| link.wait_fd());
         let fds: Vec<BorrowedFd<'_>> = links.chain(waiting).chain(signals).collect();
@@ -375,7 +402,8 @@ impl Session {
             fds.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::ZERO);
         match poll(&mut fds, timeout) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::EINTR) => Ok(true),
             Err(errno) => Err(SessionError::Wait(errno)),
         }
     }
@@ -605,6 +633,11 @@ impl Session {
                     _ => address,
                 };
                 let key = key::parts(&words).unwrap_or_default();
+                // Keys are printed at the end, when the process may be gone.
+                for pid in self.aggregations.processes(AggId(varid), &key) {
+                    let found = self.machines.iter_mut().find(|known| known.id == machine);
+                    found.into_iter().for_each(|found| found.link.note_process(pid));
+                }
                 let merged =
                     self.aggregations.merge(AggId(varid), machine, &key, &value.values, &anchor);
                 misfits.extend(merged.err());

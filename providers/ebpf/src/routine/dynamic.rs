@@ -312,10 +312,11 @@ pub(super) fn allocate(m: &mut Module) -> Result<Function, Refused> {
     let (words, hash, number) = (f.slot(), f.slot(), f.slot());
     let none = f.label();
     m.enter_arena(&mut f);
+    // Before it is kept: older verifiers forget the bound of what lies in the frame.
+    f.branch(If::Gt, R2, d.key_words, none);
     f.store(Double, R10, words, R2);
     f.store(Double, R10, hash, R3);
     f.mov(R7, R4);
-    f.branch(If::Gt, R2, d.key_words, none);
     f.call(take);
     f.store(Double, R10, number, R0);
     f.mov(R6, R0);

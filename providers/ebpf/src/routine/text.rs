@@ -797,7 +797,9 @@ fn strtoll(m: &mut Module) -> Result<Function, Refused> {
     f.bind(again);
     byte_at(&mut f, m);
     digit(&mut f);
-    f.branch(If::Ge, R1, R8, end);
+    // The digit is the second operand: older verifiers know the outcome of a comparison with a
+    // constant only there, and would go on behind the string's end.
+    f.branch(If::Le, R8, R1, end);
     f.alu(Alu::Mul, R6, R8);
     f.alu(Alu::Add, R6, R1);
     f.alu(Alu::Add, R7, 1);

@@ -61,6 +61,19 @@ fn aggregations() {
     assert!(traces.aggregations.len() > 100);
 }
 
+/// A key is read before what is fed is computed, though that changes what the key is made of, and
+/// makes keys of its own.
+#[test]
+fn keys_come_before_values() {
+    let script = "string s;
+        BEGIN { s = probefunc; b[arg0] = arg1; self->t = arg2;
+            @k[s, b[arg0], self->t] = sum(strlen(s = \"changed\") + (b[arg0] = arg2) + (self->t = 1));
+            @w[s, arg0] = quantize(b[arg0] = arg1, b[arg1] = 3); trace(strlen(s)); trace(b[arg0]); }
+        BEGIN { @m[b[arg0], s, b[arg1], execname] = max(self->t); self->t = 0; }";
+    let Some(traces) = both(script, SOME) else { return };
+    assert!(traces.aggregations.len() > 5);
+}
+
 /// Thread-locals and associative arrays: made, changed, deleted, with keys of strings.
 #[test]
 fn dynamic_variables() {

@@ -7,5 +7,6 @@
 
 mod clauses;
 mod cost;
+mod golden;
 mod random;
 mod rig;

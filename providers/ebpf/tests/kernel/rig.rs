@@ -33,7 +33,7 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
 /// A machine without types.
-struct Bare;
+pub(crate) struct Bare;
 
 impl World for Bare {
     fn types(&self) -> Vec<TypeContainer<'_>> {

@@ -8,6 +8,7 @@ mod exact;
 mod frames;
 mod harm;
 mod life;
+mod mixed;
 mod module;
 mod scripts;
 
@@ -24,12 +25,19 @@ type Test = fn(&mut Cluster) -> Result<()>;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let tests: Vec<(&str, Test)> =
-        [scripts::TESTS, exact::TESTS, life::TESTS, module::TESTS, harm::TESTS, frames::TESTS]
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect();
+    let tests: Vec<(&str, Test)> = [
+        scripts::TESTS,
+        exact::TESTS,
+        mixed::TESTS,
+        life::TESTS,
+        module::TESTS,
+        harm::TESTS,
+        frames::TESTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+    .collect();
     if arguments.list {
         libtest_mimic::run(&arguments, trials(&tests, &Arc::new(Mutex::new(None)))).exit();
     }

@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("read_latency_is_a_distribution", read_latency),
     ("curthread_is_read_through_the_guests_types", curthread),
     ("one_global_counts_over_all_guests", one_global),
+    ("standard_probes_of_guests_have_ds_types", standard_types),
     ("listing_names_the_machines", listing),
     ("a_path_is_read_back_exactly", path_read_back),
     ("a_symbol_of_a_guest_resolves_to_its_own_address", stack_symbols),
@@ -152,6 +153,33 @@ fn one_global(cluster: &mut Cluster) -> Result<()> {
     tracer.wait_out("200 execs over all guests, last on vm-")?;
     let finished = tracer.interrupt()?.success()?;
     ensure!(finished.out.contains("100 execs over all guests, last on vm-"), "{}", finished.out);
+    Ok(())
+}
+
+/// The same script would do for the host: names, arguments and types are of one table.
+fn standard_types(cluster: &mut Cluster) -> Result<()> {
+    let script = r#"vm-db-0:io:::start /args[2]->fi_name == "log"/ { @io["start", args[2]->fi_name, args[2]->fi_fs, args[1]->dev_statname, args[0]->b_bcount > 0] = count(); }
+        vm-db-0:io:::done { @io["done", args[2]->fi_name, args[2]->fi_fs, args[1]->dev_statname, args[0]->b_bcount > 0] = count(); }
+        vm-db-0:proc:::create { @p["create", args[0]->pr_fname] = count(); }
+        vm-db-0:proc:::start { @p["start", execname] = count(); }
+        vm-db-0:proc:::signal-send /args[2] == 17/ { @p["signal", args[1]->pr_fname] = count(); }
+        vm-db-0:sched:::off-cpu { @p["off", args[1]->pr_fname] = count(); }
+        vm-db-0:sched:::on-cpu { @p["on", execname] = count(); }
+        vm-db-0:sched:::sleep { @p["sleep", execname] = count(); }
+        vm-db-0:sched:::enqueue /args[2]->cpu_id < 2/ { @p["enqueue", args[1]->pr_fname] = count(); }
+        tick-3s { exit(0); }"#;
+    let finished = cluster.dtrace(&["-En", script])?.finish()?.success()?;
+    let has = |words: &[&str]| {
+        finished.out.lines().any(|line| {
+            let found: Vec<&str> = line.split_whitespace().collect();
+            found.starts_with(words)
+        })
+    };
+    ensure!(has(&["start", "log", "ext4", "vda", "1"]), "{}{}", finished.out, finished.err);
+    ensure!(has(&["done"]), "{}{}", finished.out, finished.err);
+    for what in ["create", "start", "signal", "off", "on", "sleep", "enqueue"] {
+        ensure!(has(&[what, "workload"]), "no {what}:\n{}{}", finished.out, finished.err);
+    }
     Ok(())
 }
 

@@ -4,7 +4,9 @@
 //! and the reason is printed.
 #![forbid(unsafe_code)]
 
+mod inside;
 mod privilege;
+mod safety;
 mod scripts;
 
 use std::path::PathBuf;
@@ -26,12 +28,17 @@ fn main() -> ExitCode {
     if let Some(reason) = &skipped {
         println!("skipped, since this machine cannot be traced: {reason}");
     }
-    let tests = [scripts::TESTS, privilege::TESTS].into_iter().flatten();
-    let trials = tests.map(|&(name, test)| {
-        let trial = Trial::test(name, move || test().map_err(|error| format!("{error:#}").into()));
-        trial.with_ignored_flag(skipped.is_some())
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let tests = [scripts::TESTS, privilege::TESTS, safety::TESTS].into_iter().flatten();
+    let mut trials: Vec<Trial> =
+        tests.map(|&(name, test)| trial(name, test).with_ignored_flag(skipped.is_some())).collect();
+    if std::env::var_os(inside::MARK).is_none() {
+        trials.push(trial("the_same_tests_pass_in_a_guest_that_plays_the_host", inside::suite));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(name: &'static str, test: Test) -> Trial {
+    Trial::test(name, move || test().map_err(|error| format!("{error:#}").into()))
 }
 
 /// Why the tests cannot run here.

@@ -76,6 +76,50 @@ impl Image {
         }
         Ok(Self { release: release.to_owned(), kernel, initramfs, disk })
     }
+
+    /// The same image with programs of this machine in it, each with the libraries that it is
+    /// linked with: pairs of a program here and its path there.
+    ///
+    /// # Errors
+    /// If a program is missing or a tool fails.
+    pub fn with_programs(&self, name: &str, programs: &[(PathBuf, &str)]) -> Result<Self> {
+        let dir = self.initramfs.parent().context("an initramfs in no folder")?.join(name);
+        let tree = dir.join("root");
+        if tree.exists() {
+            fs::remove_dir_all(&tree)?;
+        }
+        for (here, there) in programs {
+            let target = inside(&tree, Path::new(there))?;
+            install(here, &target)?;
+            run::output(Command::new("strip").arg("--strip-debug").arg(&target))?;
+            for library in libraries(here)? {
+                install(&library, &inside(&tree, &library)?)?;
+            }
+        }
+        let overlay = dir.join("overlay.cpio");
+        pack(&tree, &overlay)?;
+        // The kernel unpacks archives that follow one another, the later over the earlier.
+        let mut bytes = fs::read(&self.initramfs)?;
+        bytes.extend(fs::read(&overlay)?);
+        let initramfs = dir.join("initramfs.cpio");
+        fs::write(&initramfs, bytes)?;
+        Ok(Self { initramfs, ..self.clone() })
+    }
+}
+
+/// Where an absolute path lies in a tree whose folders are made as needed.
+fn inside(tree: &Path, path: &Path) -> Result<PathBuf> {
+    let target = tree.join(path.strip_prefix("/")?);
+    fs::create_dir_all(target.parent().context("a file in no folder")?)?;
+    Ok(target)
+}
+
+/// The libraries a program is linked with, the loader among them.
+fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+    let text = run::output(Command::new("ldd").arg(program))?;
+    let path =
+        |line: &str| line.split_whitespace().find(|word| word.starts_with('/')).map(Into::into);
+    Ok(text.lines().filter_map(path).collect())
 }
 
 fn pack(tree: &Path, initramfs: &Path) -> Result<()> {
