@@ -221,6 +221,7 @@ pub(crate) struct Function {
     calls: Vec<(usize, FnId)>,
     maps: Vec<(usize, Map)>,
     stack: i16,
+    momentary: Vec<i16>,
 }
 
 impl Function {
@@ -234,6 +235,7 @@ impl Function {
             calls: Vec::new(),
             maps: Vec::new(),
             stack: 0,
+            momentary: Vec::new(),
         }
     }
 
@@ -245,6 +247,16 @@ impl Function {
     pub(crate) fn slot(&mut self) -> i16 {
         self.stack -= 8;
         self.stack
+    }
+
+    /// One of the rooms in the frame that instructions of DIF use one after the other: what is in
+    /// it is lost with the next. Chains of calls have 512 bytes together.
+    pub(crate) fn momentary(&mut self, index: usize) -> i16 {
+        while self.momentary.len() <= index {
+            let slot = self.slot();
+            self.momentary.push(slot);
+        }
+        self.momentary.get(index).copied().unwrap_or_default()
     }
 
     pub(crate) fn label(&mut self) -> Label {

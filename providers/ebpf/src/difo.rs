@@ -366,7 +366,7 @@ impl Body<'_> {
         };
         let bad = self.fault(FaultKind::BadAddr, pc);
         let (machine, done) = (self.f.label(), self.f.label());
-        let value = self.f.slot();
+        let value = self.f.momentary(0);
         self.get(R6, word.r1());
         memory::unless_tracer(&mut self.f, R6, machine);
         self.f.mov(R2, R6);
@@ -532,7 +532,7 @@ impl Body<'_> {
             self.f.branch(If::Eq, R7, 0, zero);
         }
         let lost = self.fault(FaultKind::Unknown, pc);
-        let (old, new) = (self.f.slot(), self.f.slot());
+        let (old, new) = (self.f.momentary(0), self.f.momentary(1));
         let (again, done) = (self.f.label(), self.f.label());
         self.f.mov(R6, 0);
         self.f.bind(again);
@@ -752,7 +752,7 @@ impl Body<'_> {
         let scope = if matches!(op, Op::Stgaa) { Scope::Global } else { Scope::Thread };
         let spec = self.place(scope, id)?.spec;
         let (delete, done) = (self.f.label(), self.f.label());
-        let words = self.f.slot();
+        let words = self.f.momentary(2);
         self.dynamic_key(op, id, pc)?;
         self.f.store(Double, R10, words, R0);
         self.get(R2, word.rd());
@@ -844,7 +844,7 @@ impl Body<'_> {
                 self.m.call(&mut self.f, Routine::CopyUserString, &[R2.into(), R3.into()])?;
             }
             (subr::COPYIN, _) => {
-                let fresh = self.f.slot();
+                let fresh = self.f.momentary(2);
                 self.argument(R2, 1);
                 self.m.call(&mut self.f, Routine::Alloca, &[R2.into(), 8.into()])?;
                 self.check(pc);
@@ -1021,7 +1021,7 @@ pub(crate) fn thread(f: &mut Function, m: &Module) {
 /// R0 becomes memory of `width` bytes at `offset` from the kernel address in R0; 0 if it cannot
 /// be read.
 pub(crate) fn kernel_load(f: &mut Function, offset: u32, width: u32, signed: bool) {
-    let value = f.slot();
+    let value = f.momentary(0);
     f.store(Double, R10, value, 0);
     f.mov(R3, R0);
     f.alu(Alu::Add, R3, offset);

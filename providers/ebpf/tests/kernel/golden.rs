@@ -56,7 +56,7 @@ fn the_kernel_takes_every_golden_script() {
         macros.set("target", 1);
         let options = CompileOptions { macros, ..CompileOptions::default() };
         let mut compiler = Compiler::new(options);
-        let origin = Origin::File(name.clone().into());
+        let origin = Origin::File(name.clone());
         let done = compiler.add_script(origin, text.as_bytes());
         // Scripts for machines with types or symbols of their own are none for this one.
         let Ok(compiled) = done.and_then(|_| compiler.compile(&Bare)) else { continue };

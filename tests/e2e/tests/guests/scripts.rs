@@ -162,7 +162,7 @@ fn standard_types(cluster: &mut Cluster) -> Result<()> {
         vm-db-0:io:::done { @io["done", args[2]->fi_name, args[2]->fi_fs, args[1]->dev_statname, args[0]->b_bcount > 0] = count(); }
         vm-db-0:proc:::create { @p["create", args[0]->pr_fname] = count(); }
         vm-db-0:proc:::start { @p["start", execname] = count(); }
-        vm-db-0:proc:::signal-send /args[2] == 17/ { @p["signal", args[1]->pr_fname] = count(); }
+        vm-db-0:proc:::signal-send, vm-db-0:proc:::signal-discard /args[2] == 17/ { @p["signal", args[1]->pr_fname] = count(); }
         vm-db-0:sched:::off-cpu { @p["off", args[1]->pr_fname] = count(); }
         vm-db-0:sched:::on-cpu { @p["on", execname] = count(); }
         vm-db-0:sched:::sleep { @p["sleep", execname] = count(); }
