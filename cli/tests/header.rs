@@ -49,8 +49,8 @@ fn the_header_compiles() {
     let dir = dir("header-compiles");
     assert!(header(&dir, PROVIDER, &["-o", "out.h"]).status.success());
     let program = "typedef struct basket { int n; } basket_t;\n#include \"out.h\"\n\
-        int main(void) { basket_t b; if (SHOP_ITEM_SOLD_ENABLED()) { \
-        SHOP_ITEM_SOLD(1, \"tea\", &b); } SHOP_CLOSED(); return 0; }\n";
+        int main(void) { basket_t b = { 0 }; if (SHOP_ITEM_SOLD_ENABLED()) { \
+        SHOP_ITEM_SOLD(1, \"tea\", &b); } SHOP_CLOSED(); return b.n; }\n";
     fs::write(dir.join("main.c"), program).unwrap();
     for flags in [&["-fsyntax-only"][..], &["-fsyntax-only", "-D_DTRACE_VERSION=1"]] {
         let mut gcc = Command::new("gcc");

@@ -29,7 +29,34 @@
 //! | one an option | name, value (or none): offsets, u32 each |
 //! | text | NUL-terminated strings |
 //!
-//! A file without it (FreeBSD's own) is read too: targets are empty, clauses are numbered as they
+//! # Rules
+//! What the reader refuses, by number ([`ReadError`]):
+//!
+//! | rule | |
+//! | --- | --- |
+//! | 1 | The file has at most 64 MiB. |
+//! | 2 | It starts with DOF's magic number; the header, the table of section headers and `filesz` bytes are there; `loadsz` is not beyond `filesz`. |
+//! | 3 | The header's fields say little-endian, DOF version 1 or 2, a known DIF version, no more registers than there are, no flags, and headers of the known sizes. |
+//! | 4 | A section of a loadable type is flagged loadable. |
+//! | 5 | There are no relocation sections: they are for a linker of object files. |
+//! | 6 | A section's data lies within the file. |
+//! | 7 | Its alignment is a power of two, and its data is aligned so. |
+//! | 8 | A string table ends in NUL. |
+//! | 9 | A table's entry size is at least the entry's, and divides the section's size. |
+//! | 10 | A section is as long as the fields that are read of it. |
+//! | 11 | A link leads to a section that is loaded and of the type wanted, where one is needed. |
+//! | 12 | A text's offset lies in its string table. |
+//! | 13 | A DIFO has instructions, and each of its tables at most once. |
+//! | 14 | A variable is a scalar or an array, global, thread-local or clause-local. |
+//! | 15 | An action's kind has 16 bits. |
+//! | 16 | An option is one that FreeBSD numbers. |
+//! | 17 | There is at most one added section, of version 1, and what it counts is there. |
+//! | 18 | Texts that are referred to again and again do not expand to many times the file. |
+//!
+//! What actions, tuples and instructions may be is the program's own and the verifier's to say
+//! (`Program::verify`).
+//!
+//! A file without the added section (FreeBSD's own) is read too: targets are empty, clauses are numbered as they
 //! stand, options come from `OPTDESC`.
 
 use alloc::string::String;
@@ -129,13 +156,13 @@ pub enum WriteError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ReadError {
     /// Larger than [`MAX_FILE`].
-    #[error("the file is larger than {MAX_FILE} bytes")]
+    #[error("rule 1: the file is larger than {MAX_FILE} bytes")]
     TooLarge,
     /// Too short, or a wrong magic number.
-    #[error("this is no DOF file")]
+    #[error("rule 2: this is no DOF file")]
     NotDof,
     /// A header field that is not supported.
-    #[error("unsupported {field} {value} in the header")]
+    #[error("rule 3: unsupported {field} {value} in the header")]
     Unsupported {
         /// The field's name.
         field: &'static str,
@@ -143,21 +170,70 @@ pub enum ReadError {
         value: u64,
     },
     /// A section that breaks a rule.
-    #[error("section {section}: {what}")]
+    #[error("rule {rule}: section {section}: {what}")]
     Section {
+        /// The rule's number.
+        rule: u8,
         /// Its place in the table of headers.
         section: usize,
         /// What is wrong, in words.
         what: &'static str,
     },
+    /// The added section counts other clauses, actions or expressions than the file has.
+    #[error("rule 17: the added section does not fit the others")]
+    Counts,
     /// The file's sections refer to each other so often that the program would be much larger
     /// than the file.
-    #[error("the file expands to an unreasonable size")]
+    #[error("rule 18: the file expands to an unreasonable size")]
     Expands,
 }
 
-const fn bad(section: usize, what: &'static str) -> ReadError {
-    ReadError::Section { section, what }
+const fn bad(section: usize, rule: rule::Rule) -> ReadError {
+    ReadError::Section { rule: rule.0, section, what: rule.1 }
+}
+
+impl ReadError {
+    /// The number of the rule that is broken.
+    #[must_use]
+    pub const fn rule(&self) -> u8 {
+        match self {
+            Self::TooLarge => 1,
+            Self::NotDof => 2,
+            Self::Unsupported { .. } => 3,
+            Self::Section { rule, .. } => *rule,
+            Self::Counts => 17,
+            Self::Expands => 18,
+        }
+    }
+}
+
+/// Rules about sections: number, and what is wrong.
+mod rule {
+    #[derive(Clone, Copy)]
+    pub(super) struct Rule(pub(super) u8, pub(super) &'static str);
+
+    pub(super) const NOT_FLAGGED: Rule = Rule(4, "its type is loadable but it is not flagged so");
+    pub(super) const RELOCATIONS: Rule = Rule(5, "relocations are not supported");
+    pub(super) const OUTSIDE: Rule = Rule(6, "its data lies outside the file");
+    pub(super) const UNALIGNED: Rule = Rule(7, "its data is not aligned");
+    pub(super) const UNTERMINATED: Rule = Rule(8, "the string table does not end in NUL");
+    pub(super) const ENTRY_SIZE: Rule = Rule(9, "the entry size does not fit");
+    pub(super) const SHORT: Rule = Rule(10, "the section is too short");
+    pub(super) const LINK: Rule =
+        Rule(11, "it links to a section that is not there or of another type");
+    pub(super) const NO_PROBE: Rule = Rule(11, "it names no probe");
+    pub(super) const NO_STRINGS: Rule = Rule(11, "it names no string table");
+    pub(super) const TEXT: Rule = Rule(12, "a text is not in its table");
+    pub(super) const OWN_STRINGS: Rule = Rule(12, "its string table is too short");
+    pub(super) const FOREIGN_PART: Rule = Rule(13, "it links to a section no expression has");
+    pub(super) const TWICE: Rule = Rule(13, "it links to two sections of one type");
+    pub(super) const NO_CODE: Rule = Rule(13, "it has no instructions");
+    pub(super) const VARIABLE_KIND: Rule = Rule(14, "a variable is neither array nor scalar");
+    pub(super) const VARIABLE_SCOPE: Rule = Rule(14, "a variable has an unknown scope");
+    pub(super) const ACTION: Rule = Rule(15, "an unknown action");
+    pub(super) const OPTION: Rule = Rule(16, "an unknown option");
+    pub(super) const TWO_OF_OURS: Rule = Rule(17, "there are two of this type");
+    pub(super) const OUR_VERSION: Rule = Rule(17, "it has an unknown version");
 }
 
 #[cfg(test)]

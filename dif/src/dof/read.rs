@@ -6,7 +6,7 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use super::{
     ACT_DESC, DIF_TYPE, ECB_DESC, ENCODE_LSB, HEADER, HEADER_SIZE, LOAD, MAGIC, MAX_FILE, NONE,
     OPT_DESC, PROBE_DESC, ReadError, SECT_HYPERTRACE, SECTION, SECTION_SIZE, VARIABLE, VERSION,
-    bad, option, sect,
+    bad, option, rule, rule::Rule, sect,
 };
 use crate::{
     difo::{DifType, DifVar, Difo},
@@ -52,7 +52,7 @@ pub fn other_section(bytes: &[u8], kind: u32) -> Result<Option<&[u8]>, ReadError
     let (offset, len) = (long(16), long(24));
     let end = offset.zip(len).and_then(|(offset, len)| offset.checked_add(len));
     let data = offset.zip(end).and_then(|(offset, end)| file.get(offset..end));
-    data.map(Some).ok_or(bad(number, "its data lies outside the file"))
+    data.map(Some).ok_or(bad(number, rule::OUTSIDE))
 }
 
 /// A fixed piece of the bytes at `at`.
@@ -89,20 +89,20 @@ struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    fn bad(&self, what: &'static str) -> ReadError {
-        bad(self.number, what)
+    fn bad(&self, rule: Rule) -> ReadError {
+        bad(self.number, rule)
     }
 
     /// The section's entries, each of at least `min` bytes.
     fn entries(&self, min: usize) -> Result<impl Iterator<Item = &'a [u8]> + use<'a>, ReadError> {
         if self.entry < min || !self.data.len().is_multiple_of(self.entry) {
-            return Err(self.bad("the entry size does not fit"));
+            return Err(self.bad(rule::ENTRY_SIZE));
         }
         Ok(self.data.chunks_exact(self.entry))
     }
 
     fn u32(&self, at: usize) -> Result<u32, ReadError> {
-        u32_at(self.data, at).ok_or(self.bad("the section is too short"))
+        u32_at(self.data, at).ok_or(self.bad(rule::SHORT))
     }
 }
 
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         found
             .filter(|section| section.kind == kind && section.loads)
             .map(Some)
-            .ok_or(from.bad("it links to a section that is not there or of another type"))
+            .ok_or(from.bad(rule::LINK))
     }
 
     fn of_kind(&self, kind: u32) -> Vec<Section<'a>> {
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self, from: &Section, table: &Section, at: u32) -> Result<String, ReadError> {
-        let text = string_at(table.data, at).ok_or(from.bad("a text is not in its table"))?;
+        let text = string_at(table.data, at).ok_or(from.bad(rule::TEXT))?;
         self.spend(text.len() + size_of::<String>())?;
         Ok(text.to_owned())
     }
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
     fn difos(&mut self, ours: &Ours) -> Result<Vec<Difo>, ReadError> {
         let headers = self.of_kind(sect::DIFOHDR);
         if ours.difos.as_ref().is_some_and(|known| known.len() != headers.len()) {
-            return Err(ReadError::NotDof);
+            return Err(ReadError::Counts);
         }
         let mut difos = Vec::new();
         for (at, header) in headers.iter().enumerate() {
@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
     }
 
     fn difo(&mut self, header: &Section, own_strings: Option<u32>) -> Result<Difo, ReadError> {
-        let ret = dif_type(header.data, 0).ok_or(header.bad("the section is too short"))?;
+        let ret = dif_type(header.data, 0).ok_or(header.bad(rule::SHORT))?;
         let mut difo = Difo {
             text: Vec::new(),
             integers: Vec::new(),
@@ -208,19 +208,19 @@ impl<'a> Reader<'a> {
         for link in links.chunks_exact(4) {
             let number = u32_at(link, 0).unwrap_or(NONE);
             let found = self.sections.get(size(number)).filter(|section| section.loads).copied();
-            let found = found.ok_or(header.bad("it links to a section that is not there"))?;
+            let found = found.ok_or(header.bad(rule::LINK))?;
             if found.kind == sect::TYPTAB {
                 continue; // types for the linker, of no use here
             }
             let place = KINDS.iter().position(|kind| *kind == found.kind);
             let place = place.and_then(|at| parts.get_mut(at));
-            let place = place.ok_or(header.bad("it links to a section no expression has"))?;
+            let place = place.ok_or(header.bad(rule::FOREIGN_PART))?;
             if place.replace(found).is_some() {
-                return Err(header.bad("it links to two sections of one type"));
+                return Err(header.bad(rule::TWICE));
             }
         }
         let [dif, inttab, strtab, vartab] = parts;
-        let dif = dif.ok_or(header.bad("it has no instructions"))?;
+        let dif = dif.ok_or(header.bad(rule::NO_CODE))?;
         for part in [Some(dif), inttab, strtab].into_iter().flatten() {
             self.spend(part.data.len())?;
         }
@@ -229,7 +229,7 @@ impl<'a> Reader<'a> {
         }
         if let Some(table) = inttab {
             for word in table.entries(8)? {
-                difo.integers.push(u64_at(word, 0).ok_or(table.bad("it is too short"))?);
+                difo.integers.push(u64_at(word, 0).ok_or(table.bad(rule::SHORT))?);
             }
         }
         let strings = strtab.map(|table| table.data).unwrap_or_default();
@@ -248,11 +248,11 @@ impl<'a> Reader<'a> {
         entry: &[u8],
         strings: &[u8],
     ) -> Result<DifVar, ReadError> {
-        let short = table.bad("the section is too short");
+        let short = table.bad(rule::SHORT);
         let name = u32_at(entry, 0).ok_or(short)?;
         let [kind, scope, f0, f1] = piece(entry, 8).ok_or(short)?;
         let flags = u16::from_le_bytes([f0, f1]);
-        let name = string_at(strings, name).ok_or(table.bad("a name is not in its table"))?;
+        let name = string_at(strings, name).ok_or(table.bad(rule::TEXT))?;
         self.spend(name.len() + size_of::<DifVar>())?;
         Ok(DifVar {
             name: name.to_owned(),
@@ -260,13 +260,13 @@ impl<'a> Reader<'a> {
             is_array: match kind {
                 difv::KIND_ARRAY => true,
                 difv::KIND_SCALAR => false,
-                _ => return Err(table.bad("a variable is neither array nor scalar")),
+                _ => return Err(table.bad(rule::VARIABLE_KIND)),
             },
             scope: match scope {
                 difv::SCOPE_GLOBAL => Scope::Global,
                 difv::SCOPE_THREAD => Scope::Thread,
                 difv::SCOPE_LOCAL => Scope::Local,
-                _ => return Err(table.bad("a variable has an unknown scope")),
+                _ => return Err(table.bad(rule::VARIABLE_SCOPE)),
             },
             is_read: flags & difv::F_REF != 0,
             is_written: flags & difv::F_MOD != 0,
@@ -277,7 +277,7 @@ impl<'a> Reader<'a> {
     fn ecbs(&mut self, ours: &Ours) -> Result<Vec<EcbDesc>, ReadError> {
         let headers = self.of_kind(sect::ECBDESC);
         if ours.ecbs.as_ref().is_some_and(|known| known.len() != headers.len()) {
-            return Err(ReadError::NotDof);
+            return Err(ReadError::Counts);
         }
         let mut ecbs = Vec::new();
         let mut seen = 0; // actions, over all ECBs
@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
             }
             for action in &mut ecb.actions {
                 if let Some(known) = &ours.actions {
-                    let (format, arg) = *known.get(seen).ok_or(ReadError::NotDof)?;
+                    let (format, arg) = *known.get(seen).ok_or(ReadError::Counts)?;
                     self.spend(format.map_or(0, str::len))?;
                     (action.format, action.arg) = (format.map(ToOwned::to_owned), arg);
                 }
@@ -299,18 +299,18 @@ impl<'a> Reader<'a> {
             ecbs.push(ecb);
         }
         if ours.actions.as_ref().is_some_and(|known| known.len() != seen) {
-            return Err(ReadError::NotDof);
+            return Err(ReadError::Counts);
         }
         Ok(ecbs)
     }
 
     fn ecb(&mut self, header: &Section) -> Result<EcbDesc, ReadError> {
         if header.data.len() < ECB_DESC {
-            return Err(header.bad("the section is too short"));
+            return Err(header.bad(rule::SHORT));
         }
         self.spend(size_of::<EcbDesc>())?;
         let probe = self.link(header, header.u32(0)?, sect::PROBEDESC)?;
-        let probe = self.probe(&probe.ok_or(header.bad("it names no probe"))?)?;
+        let probe = self.probe(&probe.ok_or(header.bad(rule::NO_PROBE))?)?;
         let predicate = self.difo_index(header, header.u32(4)?)?;
         let mut actions = Vec::new();
         if let Some(section) = self.link(header, header.u32(8)?, sect::ACTDESC)? {
@@ -323,10 +323,10 @@ impl<'a> Reader<'a> {
 
     fn probe(&mut self, section: &Section) -> Result<ProbeDesc, ReadError> {
         if section.data.len() < PROBE_DESC {
-            return Err(section.bad("the section is too short"));
+            return Err(section.bad(rule::SHORT));
         }
         let table = self.link(section, section.u32(0)?, sect::STRTAB)?;
-        let table = table.ok_or(section.bad("it names no string table"))?;
+        let table = table.ok_or(section.bad(rule::NO_STRINGS))?;
         let mut field = |at: usize| -> Result<String, ReadError> {
             let place = section.u32(at)?;
             self.text(section, &table, place)
@@ -343,9 +343,9 @@ impl<'a> Reader<'a> {
 
     fn action(&mut self, section: &Section, entry: &[u8]) -> Result<Action, ReadError> {
         self.spend(size_of::<Action>())?;
-        let word = |at: usize| u32_at(entry, at).ok_or(section.bad("an action is too short"));
-        let long = |at: usize| u64_at(entry, at).ok_or(section.bad("an action is too short"));
-        let kind = u16::try_from(word(8)?).map_err(|_| section.bad("an unknown action"))?;
+        let word = |at: usize| u32_at(entry, at).ok_or(section.bad(rule::SHORT));
+        let long = |at: usize| u64_at(entry, at).ok_or(section.bad(rule::SHORT));
+        let kind = u16::try_from(word(8)?).map_err(|_| section.bad(rule::ACTION))?;
         let mut action = Action {
             kind,
             difo: self.difo_index(section, word(0)?)?,
@@ -370,7 +370,7 @@ impl<'a> Reader<'a> {
                 self.spend(64)?;
                 let (number, value) = (u32_at(entry, 0), u64_at(entry, 8));
                 let setting = number.zip(value).and_then(|(n, v)| option::setting(n, v));
-                options.push(setting.ok_or(section.bad("an unknown option"))?);
+                options.push(setting.ok_or(section.bad(rule::OPTION))?);
             }
         }
         Ok(options)
@@ -382,16 +382,16 @@ impl<'a> Reader<'a> {
         let section = match found.as_slice() {
             [] => return Ok(Ours::default()),
             [one] => *one,
-            [_, second, ..] => return Err(second.bad("there are two of this type")),
+            [_, second, ..] => return Err(second.bad(rule::TWO_OF_OURS)),
         };
         if section.u32(0)? != 1 {
-            return Err(section.bad("it has an unknown version"));
+            return Err(section.bad(rule::OUR_VERSION));
         }
         let mut rest = section.data.get(24..).unwrap_or_default();
         let mut take = |count: usize, each: usize| -> Result<&'a [u8], ReadError> {
             let len = size(section.u32(count)?).checked_mul(each);
             let split = len.and_then(|len| rest.split_at_checked(len));
-            let (part, after) = split.ok_or(section.bad("the section is too short"))?;
+            let (part, after) = split.ok_or(section.bad(rule::SHORT))?;
             rest = after;
             Ok(part)
         };
@@ -444,7 +444,7 @@ impl<'a> Texts<'a> {
         match place {
             None | Some(NONE) => Ok(None),
             Some(at) => {
-                let missing = self.section.bad("a text is not in its table");
+                let missing = self.section.bad(rule::TEXT);
                 string_at(self.strings, at).map(Some).ok_or(missing)
             }
         }
@@ -470,7 +470,7 @@ fn own_part<'a>(
 ) -> Result<&'a [u8], ReadError> {
     match own {
         None => Ok(strings),
-        Some(len) => strings.get(..size(len)).ok_or(header.bad("its string table is too short")),
+        Some(len) => strings.get(..size(len)).ok_or(header.bad(rule::OWN_STRINGS)),
     }
 }
 
@@ -523,10 +523,10 @@ fn section<'a>(number: usize, header: &[u8], file: &'a [u8]) -> Result<Section<'
     let (kind, align, flags) = (word(0), word(4), word(8));
     let loads = flags & LOAD != 0;
     if sect::is_loadable(kind) && !loads {
-        return Err(bad(number, "its type is loadable but it is not flagged so"));
+        return Err(bad(number, rule::NOT_FLAGGED));
     }
     if matches!(kind, sect::RELTAB | sect::URELHDR | sect::KRELHDR) {
-        return Err(bad(number, "relocations are not supported"));
+        return Err(bad(number, rule::RELOCATIONS));
     }
     // Sections that say nothing here may be anything.
     if !loads && kind != SECT_HYPERTRACE {
@@ -535,12 +535,12 @@ fn section<'a>(number: usize, header: &[u8], file: &'a [u8]) -> Result<Section<'
     let (offset, len) = (long(16), long(24));
     let end = offset.zip(len).and_then(|(offset, len)| offset.checked_add(len));
     let data = offset.zip(end).and_then(|(offset, end)| file.get(offset..end));
-    let data = data.ok_or(bad(number, "its data lies outside the file"))?;
+    let data = data.ok_or(bad(number, rule::OUTSIDE))?;
     if !align.is_power_of_two() || !offset.unwrap_or(0).is_multiple_of(size(align)) {
-        return Err(bad(number, "its data is not aligned"));
+        return Err(bad(number, rule::UNALIGNED));
     }
     if kind == sect::STRTAB && data.last().is_some_and(|last| *last != 0) {
-        return Err(bad(number, "the string table does not end in NUL"));
+        return Err(bad(number, rule::UNTERMINATED));
     }
     Ok(Section { number, kind, loads, entry: size(word(12)), data })
 }

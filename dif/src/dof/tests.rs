@@ -330,3 +330,68 @@ fn unwritable_programs_are_refused() {
     program.ecbs[0].probe.target = "a\0".into();
     assert!(matches!(write(&program), Err(WriteError::NulInText { .. })));
 }
+
+/// Patches a word of a section's header, or with `data` of its content.
+fn patched(section: usize, data: bool, at: usize, value: u32) -> Vec<u8> {
+    let mut bytes = write(&small()).unwrap();
+    let header = section_header(section);
+    let place = if data { word(&bytes, header + 16) as usize + at } else { header + at };
+    bytes[place..place + 4].copy_from_slice(&value.to_le_bytes());
+    bytes
+}
+
+/// The rule that a reader says is broken.
+fn broken_rule(bytes: &[u8]) -> u8 {
+    read(bytes).map(|_| 0).unwrap_or_else(|error| error.rule())
+}
+
+/// Every rule about sections, broken one at a time, is refused by its number.
+#[test]
+fn every_rule_is_refused_by_its_number() {
+    const HEADER_WORD: bool = false;
+    const DATA_WORD: bool = true;
+    for (rule, section, data, at, value) in [
+        (4, 0, HEADER_WORD, 8, 0),             // DIF not flagged loadable
+        (5, 9, HEADER_WORD, 0, sect::URELHDR), // options become relocations
+        (6, 0, HEADER_WORD, 16, 0x00ff_fff0),  // DIF beyond the end
+        (6, 0, HEADER_WORD, 24, 0x7fff_ffff),  // and longer than the file
+        (7, 0, HEADER_WORD, 4, 3),             // not a power of two
+        (7, 8, HEADER_WORD, 4, 1 << 30),       // and not aligned so
+        (8, 2, DATA_WORD, 1, 0x0101_0101),     // "x" without its NUL
+        (9, 0, HEADER_WORD, 12, 5),            // instructions of five bytes
+        (10, 6, HEADER_WORD, 24, 8),           // half a probe description
+        (11, 8, DATA_WORD, 0, 99),             // a clause's probe that is not there
+        (11, 8, DATA_WORD, 0, 0),              // or is code
+        (11, 8, DATA_WORD, 0, NONE),           // or none at all
+        (12, 6, DATA_WORD, 4, 99),             // a provider outside the table
+        (12, 3, DATA_WORD, 0, 99),             // a variable's name
+        (13, 4, DATA_WORD, 8, 5),              // a DIFO of two string tables, and no code
+        (13, 4, DATA_WORD, 8, 6),              // a probe description as a part
+        (14, 3, DATA_WORD, 8, 0x0002_0007),    // neither scalar nor array
+        (14, 3, DATA_WORD, 8, 0x0002_0901),    // of no scope
+        (15, 7, DATA_WORD, 8, 0x1_0000),       // an action's kind of 17 bits
+        (17, 10, DATA_WORD, 0, 2),             // the added section, version 2
+        (17, 10, DATA_WORD, 4, 0),             // that counts no clauses
+    ] {
+        let got = broken_rule(&patched(section, data, at, value));
+        assert_eq!(got, rule, "section {section}, byte {at} = {value:#x}");
+    }
+    let mut bytes = patched(9, true, 0, 9999);
+    let ours = section_header(10);
+    bytes[ours..ours + 4].copy_from_slice(&1_u32.to_le_bytes());
+    assert_eq!(broken_rule(&bytes), 16, "an option that nobody numbers");
+    assert_eq!(broken_rule(&write(&small()).unwrap()), 0);
+}
+
+/// A section that only its writer knows comes back, is not loadable, and changes nothing else.
+#[test]
+fn sections_of_others_come_back() {
+    let plain = read(&write(&small()).unwrap()).unwrap();
+    let bytes = write_with(&small(), &[(SECT_LINK, b"anything")]).unwrap();
+    assert_eq!(read(&bytes).unwrap(), plain);
+    assert_eq!(other_section(&bytes, SECT_LINK).unwrap(), Some(&b"anything"[..]));
+    assert_eq!(other_section(&write(&small()).unwrap(), SECT_LINK).unwrap(), None);
+    let last = section_header(word(&bytes, 28) as usize - 1);
+    assert_eq!(word(&bytes, last + 8), 0, "not loadable");
+    assert!(word(&bytes, last + 16) >= word(&bytes, 40), "behind what is");
+}

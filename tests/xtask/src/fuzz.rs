@@ -40,6 +40,11 @@ const TARGETS: &[Target] = &[
     Target { folder: "dif/compiler/fuzz", name: "types", seeds: &[] },
     Target { folder: "dif/compiler/fuzz", name: "ctf", seeds: &[] },
     Target { folder: "dif/compiler/fuzz", name: "dwarf", seeds: &[] },
+    Target {
+        folder: "dif/compiler/fuzz",
+        name: "saved",
+        seeds: &["dif/compiler/fuzz/seeds/saved"],
+    },
     Target { folder: "npt/fuzz", name: "walk", seeds: &[] },
     Target { folder: "vmm-shim/abi/fuzz", name: "descriptor", seeds: &[] },
     Target { folder: "vmm-shim/core/fuzz", name: "guest", seeds: &[] },
@@ -93,11 +98,25 @@ pub fn run(args: &Args) -> Result<()> {
 pub(crate) fn every(seconds: u32, chosen: &dyn Fn(&str) -> bool) -> Result<()> {
     for target in TARGETS.iter().filter(|target| chosen(target.name)) {
         build(target)?;
-        if target.name == "types" {
-            types_seed()?;
+        match target.name {
+            "types" => types_seed()?,
+            "dwarf" => dwarf_seed()?,
+            _ => {}
         }
         one(target, seconds)?;
     }
+    Ok(())
+}
+
+/// Makes an object file with debugging information of a type of every kind.
+fn dwarf_seed() -> Result<()> {
+    let place = paths::target().join("fuzz");
+    let folder = place.join("corpus/dwarf");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let source = place.join("types.c");
+    fs::write(&source, TYPES_SOURCE)
+        .with_context(|| format!("cannot write {}", source.display()))?;
+    output(Command::new("gcc").args(["-g", "-c", "-o"]).arg(folder.join("kinds")).arg(&source))?;
     Ok(())
 }
 
