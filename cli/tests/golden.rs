@@ -19,6 +19,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 fn scripts() -> Vec<PathBuf> {
@@ -116,43 +117,53 @@ fn dtrace(script: &Path) -> Command {
 fn saved_scripts_print_the_same() {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("saved");
     fs::create_dir_all(&dir).unwrap();
-    let mut failures = Vec::new();
-    for script in scripts() {
+    let failures = each(|script| {
         let name = script.file_name().unwrap().to_str().unwrap().to_owned();
         if !name.starts_with("tst.") {
-            continue;
+            return None;
         }
         let object = dir.join(&name).with_extension("o");
-        let mut save = dtrace(&script);
-        save.args(["-e", "-o"]).arg(&object).arg("-s").arg(&name).args(words(&script, "args"));
+        let mut save = dtrace(script);
+        save.args(["-e", "-o"]).arg(&object).arg("-s").arg(&name).args(words(script, "args"));
         let saved = save.output().unwrap();
         if !saved.status.success() {
-            failures.push(format!("{name}: {}", String::from_utf8_lossy(&saved.stderr)));
-            continue;
+            return Some(format!("{name}: {}", String::from_utf8_lossy(&saved.stderr)));
         }
-        let ran = dtrace(&script).arg("-Y").arg(&object).output().unwrap();
+        let ran = dtrace(script).arg("-Y").arg(&object).output().unwrap();
         let checked =
-            check_name(&script, &ran).and_then(|()| check_stream(&script, "d.out", &ran.stdout));
-        if let Err(why) = checked {
-            failures.push(format!("{name}: {why}"));
-        }
-    }
+            check_name(script, &ran).and_then(|()| check_stream(script, "d.out", &ran.stdout));
+        checked.err().map(|why| format!("{name}: {why}"))
+    });
     fs::remove_dir_all(&dir).unwrap();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// What is wrong with which script. Several run at a time: each is a process of its own.
+fn each(check: impl Fn(&Path) -> Option<String> + Sync) -> Vec<String> {
+    let scripts = scripts();
+    assert!(!scripts.is_empty());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let take = || scripts.get(next.fetch_add(1, Ordering::Relaxed));
+        std::iter::from_fn(take).filter_map(|script| check(script)).collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        running.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    })
+}
+
+fn check(script: &Path) -> Option<String> {
+    let output = run(script);
+    let checked = check_name(script, &output).and_then(|()| check_output(script, &output));
+    let name = script.file_name().unwrap().to_string_lossy();
+    checked.err().map(|why| format!("{name}: {why}"))
 }
 
 /// Every script does what its name says and prints what its golden file holds.
 #[test]
 fn scripts_print_what_they_should() {
-    let scripts = scripts();
-    assert!(!scripts.is_empty());
-    let mut failures = Vec::new();
-    for script in &scripts {
-        let output = run(script);
-        let checked = check_name(script, &output).and_then(|()| check_output(script, &output));
-        if let Err(why) = checked {
-            failures.push(format!("{}: {why}", script.file_name().unwrap().to_string_lossy()));
-        }
-    }
+    let failures = each(check);
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }

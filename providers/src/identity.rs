@@ -96,7 +96,11 @@ impl FireContext for Identity {
         0
     }
     fn vtimestamp(&self) -> u64 {
-        0
+        let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID);
+        time.map_or(0, |time| {
+            let (seconds, rest) = (time.tv_sec().cast_unsigned(), time.tv_nsec().cast_unsigned());
+            seconds.wrapping_mul(1_000_000_000).wrapping_add(rest)
+        })
     }
     fn execname(&self) -> &[u8] {
         &self.execname

@@ -156,6 +156,8 @@ pub enum StatementKind {
         /// Its value; `None` for `setopt(name)`.
         value: Option<String>,
     },
+    /// `setopt(name, value)` with a name or value that is computed: one or two arguments, strings.
+    SetoptComputed,
     /// `ftruncate()`.
     Ftruncate,
     /// `freopen(format, …)`: output goes to that file from here on; the empty name ends it.

@@ -147,7 +147,8 @@ impl Compiler {
         let (script, types) = self.parse_all(world)?;
         let mut cx = Cx::new(world, types, &mut self.registry);
         cx.classic = self.options.classic;
-        let mut unit = Unit::default();
+        cx.has_target = self.options.macros.named("target", Span::default()).is_ok();
+        let mut unit = Unit { with_targets: self.options.with_target, ..Unit::default() };
         for item in &library {
             // What this world lacks types for is missed when a script uses it.
             let _ = unit.item(&mut cx, &self.sources, item);
@@ -257,6 +258,8 @@ struct Unit {
     specifiers: usize,
     /// Names that pragmas speak of.
     pending: Vec<(String, Span)>,
+    /// Descriptions may name targets.
+    with_targets: bool,
 }
 
 impl Unit {
@@ -287,7 +290,9 @@ impl Unit {
                 let message = "main program may not explicitly depend on a library";
                 return fail(ErrorTag::PragmaDepend, pragma.span, message);
             }
-            PragmaKind::DependsOn { .. } => return Ok(()),
+            PragmaKind::DependsOn { class, name } => {
+                return self.depends_on(cx, class, name, pragma.span);
+            }
             PragmaKind::Attributes { subject, .. } => match &subject[..] {
                 [name] => name,
                 _ => return Ok(()),
@@ -301,6 +306,30 @@ impl Unit {
         }
         self.pending.push((name.clone(), pragma.span));
         Ok(())
+    }
+
+    /// What a script says it cannot do without must be there. With targets that is no error: one
+    /// machine may have what another lacks.
+    fn depends_on(&self, cx: &Cx<'_, '_>, class: &str, name: &str, span: Span) -> Checked<()> {
+        let found = match class {
+            // Makes its probes as they are asked for: there may be none now.
+            "provider" if name == "profile" => true,
+            "provider" => {
+                let provider = name.to_owned();
+                cx.world.matches(&dif::program::ProbeDesc { provider, ..Default::default() }) > 0
+            }
+            _ => {
+                let kernel = ["kernel", "vmlinux"];
+                let same = |module: &str| {
+                    module == name || kernel.contains(&module) && kernel.contains(&name)
+                };
+                cx.world.types().iter().any(|container| same(container.module))
+            }
+        };
+        if found || self.with_targets {
+            return Ok(());
+        }
+        fail(ErrorTag::PragmaDepend, span, format!("program requires {class} {name}"))
     }
 
     /// Every pragma must have found what it speaks of.

@@ -22,7 +22,12 @@ pub(crate) fn parse(line: &[u8], span: Span) -> Result<Option<Pragma>, Error> {
         None | Some("ident" | "line") => Ok(None),
         Some("error") => Err(error_line(words, span)),
         Some("pragma") => match words.next() {
-            Some("D") => d_pragma(&words.collect::<Vec<_>>(), span).map(Some),
+            Some("D") => match &words.collect::<Vec<_>>()[..] {
+                // What may stand behind a bare # may stand here too.
+                [] | ["ident" | "line", ..] => Ok(None),
+                ["error", text @ ..] => Err(error_line(text.iter().copied(), span)),
+                words => d_pragma(words, span).map(Some),
+            },
             Some("error") => Err(error_line(words, span)),
             _ => Ok(None),
         },

@@ -81,7 +81,7 @@ impl Takes {
             Takes::Char => "char, short, or int",
             Takes::Float => "float, double, or long double",
             Takes::Address => "pointer or integer",
-            Takes::UserAddress => "pointer or integer (with -p/-c) or usym()",
+            Takes::UserAddress => "pointer or integer (with -p/-c) or _usymaddr (without -p/-c)",
             Takes::Text => "char [] or string (or use stringof)",
             Takes::WideText => "wchar_t []",
             Takes::Stack => "stack",
@@ -153,6 +153,8 @@ pub struct FormatUse<'a> {
     /// `printa`: `%@` is possible, and arguments (keys) that the format does not take are none
     /// too many.
     pub aggregation: bool,
+    /// `$target` is there (`-c`, `-p`): `%A` may take a mere number, as an address in it.
+    pub target: bool,
 }
 
 /// Takes a format apart. Bytes that are not UTF-8 are replaced.
@@ -437,7 +439,8 @@ fn incompatible(
     conversion: &Conversion,
 ) -> Result<(), FormatError> {
     let Some(takes) = takes(&conversion.conversion) else { return Ok(()) };
-    if takes.accepts(arg.class) {
+    let placed = takes != Takes::UserAddress || by.target || arg.class == ArgClass::UserSymbol;
+    if takes.accepts(arg.class) && placed {
         return Ok(());
     }
     let message = format!(
@@ -467,8 +470,9 @@ mod tests {
 
     use super::*;
 
-    const PRINTF: FormatUse<'_> = FormatUse { function: "printf", offset: 1, aggregation: false };
-    const PRINTA: FormatUse<'_> = FormatUse { function: "printa", offset: 1, aggregation: true };
+    const PRINTF: FormatUse<'_> =
+        FormatUse { function: "printf", offset: 1, aggregation: false, target: true };
+    const PRINTA: FormatUse<'_> = FormatUse { function: "printa", aggregation: true, ..PRINTF };
 
     fn conversions(text: &str) -> Vec<Conversion> {
         parse_format(text).unwrap().conversions().cloned().collect()

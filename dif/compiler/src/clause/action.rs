@@ -516,28 +516,38 @@ fn denormalize(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<(
     Ok(())
 }
 
-/// A string constant among the arguments.
-pub(super) fn text_arg(call: &Call<'_>, at: usize) -> Checked<Option<String>> {
-    match call.args.get(at).map(|arg| (&arg.kind, arg.span)) {
-        None => Ok(None),
-        Some((ExprKind::Str(bytes), _)) => Ok(Some(String::from_utf8_lossy(bytes).into_owned())),
-        Some((_, span)) => {
-            let message = format!(
-                "{}( ) argument #{} is incompatible with prototype:\n\tprototype: string constant",
-                call.name,
-                at + 1
-            );
-            fail(ErrorTag::ProtoArg, span, message)
-        }
+/// The text of a string constant.
+fn constant_text(arg: &Expr) -> Option<String> {
+    match &arg.kind {
+        ExprKind::Str(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        _ => None,
     }
 }
 
-fn setopt(ecb: &mut Ecb, _: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    let name = text_arg(call, 0)?.unwrap_or_default();
-    let value = text_arg(call, 1)?;
+/// `setopt(name, value)`: constants are known to the consumer, what is computed is recorded.
+fn setopt(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
     let first = ecb.actions.len();
-    ecb.library(which::SETOPT, 0, call.span)?;
-    ecb.finish(StatementKind::Setopt { name, value }, first, Vec::new(), call.span);
+    let mut known = call.args.iter().map(constant_text);
+    let kind = match (known.next().flatten(), known.next()) {
+        (Some(name), None) => StatementKind::Setopt { name, value: None },
+        (Some(name), Some(Some(value))) => StatementKind::Setopt { name, value: Some(value) },
+        _ => StatementKind::SetoptComputed,
+    };
+    let mut args = Vec::new();
+    if kind == StatementKind::SetoptComputed {
+        for arg in call.args {
+            let node = cx.expr(arg)?;
+            let node = cx.stringof(node, arg.span)?;
+            let datum = ecb.value_datum(cx, &node, act::LIBACT)?;
+            if let Some((action, _)) = ecb.actions.get_mut(datum.action) {
+                action.arg = which::SETOPT;
+            }
+            args.push(datum);
+        }
+    } else {
+        ecb.library(which::SETOPT, 0, call.span)?;
+    }
+    ecb.finish(kind, first, args, call.span);
     Ok(())
 }
 

@@ -63,7 +63,8 @@ fn formatted(
         let node = cx.expr(arg)?;
         classes.push(class_of(cx, &node));
     }
-    let by = FormatUse { function: call.name, offset: 1, aggregation: false };
+    let by =
+        FormatUse { function: call.name, offset: 1, aggregation: false, target: cx.has_target };
     check_format(&format, by, &classes).map_err(|error| at(&error, call.span))?;
     for arg in call.args.get(1..).unwrap_or_default() {
         args.push(ecb.datum(cx, arg, kind)?);
@@ -210,7 +211,7 @@ fn check_keys(
     let keys = known.map_or(&[][..], |known| &known.keys);
     let classes: Vec<_> =
         keys.iter().map(|key| class(&key.kind, key.size, words(&key.kind))).collect();
-    let by = FormatUse { function: call.name, offset: 1, aggregation: true };
+    let by = FormatUse { function: call.name, offset: 1, aggregation: true, target: cx.has_target };
     check_format(format, by, &classes).map_err(|error| at(&error, call.span))
 }
 

@@ -44,17 +44,73 @@ translator cpuinfo_t < struct task_struct *T > {
 	cpu_lgrp = 0;
 };
 
-/* The command line, its words apart by blanks. */
-inline string execargs = curthread->mm == NULL ? "" :
+/* The command line, its words apart by blanks; where the kernel's structure is not at hand, as in
+ * BEGIN and END, the command's name. */
+inline string execargs = curthread == NULL ? execname : curthread->mm == NULL ? "" :
     memstr(copyin((uintptr_t)curthread->mm->arg_start,
     curthread->mm->arg_end - curthread->mm->arg_start > 255 ? 255 :
     curthread->mm->arg_end - curthread->mm->arg_start), ' ',
     curthread->mm->arg_end - curthread->mm->arg_start > 255 ? 255 :
     curthread->mm->arg_end - curthread->mm->arg_start);
 
-inline psinfo_t *curpsinfo = xlate < psinfo_t * > (curthread);
-inline lwpsinfo_t *curlwpsinfo = xlate < lwpsinfo_t * > (curthread);
-inline cpuinfo_t *curcpu = xlate < cpuinfo_t * > (curthread);
+/* The thread that fires: what a fire carries anyway is taken from there, so that it is known in
+ * BEGIN and END too, which have no kernel structure; what only that structure has is 0 there. */
+struct firing_thread {
+	int nothing;
+};
+
+translator psinfo_t < struct firing_thread *F > {
+	pr_nlwp = curthread == NULL ? 1 : curthread->signal->nr_threads;
+	pr_pid = pid;
+	pr_ppid = ppid;
+	pr_pgid = curthread == NULL ? 0 : curthread->signal->pids[2]->numbers[0].nr;
+	pr_sid = curthread == NULL ? 0 : curthread->signal->pids[3]->numbers[0].nr;
+	pr_uid = uid;
+	pr_euid = curthread == NULL ? uid : curthread->real_cred->euid.val;
+	pr_gid = gid;
+	pr_egid = curthread == NULL ? gid : curthread->real_cred->egid.val;
+	pr_addr = (uintptr_t)curthread;
+	pr_fname = execname;
+	pr_psargs = execargs;
+	pr_dmodel = PR_MODEL_LP64;
+	pr_taskid = 0;
+	pr_projid = 0;
+};
+
+translator lwpsinfo_t < struct firing_thread *F > {
+	pr_flag = curthread == NULL ? 0 : curthread->flags;
+	pr_lwpid = tid;
+	pr_addr = (uintptr_t)curthread;
+	pr_state = curthread == NULL ? SONPROC : curthread->__state == 0 ?
+	    (curthread->on_cpu ? SONPROC : SRUN) : curthread->__state & 0x3 ? SSLEEP :
+	    curthread->__state & 0xc ? SSTOP : curthread->__state & 0x30 ? SZOMB : SWAIT;
+	pr_sname = curthread == NULL ? 'O' : curthread->__state == 0 ?
+	    (curthread->on_cpu ? 'O' : 'R') : curthread->__state & 0x3 ? 'S' :
+	    curthread->__state & 0xc ? 'T' : curthread->__state & 0x30 ? 'Z' : 'W';
+	pr_pri = curthread == NULL ? 0 : curthread->prio;
+	pr_clname = curthread == NULL ? "TS" : curthread->policy == 0 ? "TS" :
+	    curthread->policy == 1 ? "FIFO" : curthread->policy == 2 ? "RR" :
+	    curthread->policy == 3 ? "BATCH" : curthread->policy == 5 ? "IDLE" : "DL";
+	pr_onpro = cpu;
+};
+
+translator cpuinfo_t < struct firing_thread *F > {
+	cpu_id = cpu;
+	cpu_pset = 0;
+	cpu_chip = 0;
+	cpu_lgrp = 0;
+};
+
+inline psinfo_t *curpsinfo = xlate < psinfo_t * > ((struct firing_thread *)curthread);
+inline lwpsinfo_t *curlwpsinfo = xlate < lwpsinfo_t * > ((struct firing_thread *)curthread);
+inline cpuinfo_t *curcpu = xlate < cpuinfo_t * > ((struct firing_thread *)curthread);
+
+/* socket(2)'s address families. */
+inline int AF_UNSPEC = 0;
+inline int AF_UNIX = 1;
+inline int AF_LOCAL = 1;
+inline int AF_INET = 2;
+inline int AF_INET6 = 10;
 
 /* A request's lowest byte says what is done: 1 writes, other odd ones write too. */
 translator bufinfo_t < struct bio *B > {

@@ -92,6 +92,8 @@ pub(crate) struct Cx<'c, 'w> {
     depth: u32,
     /// No instructions but FreeBSD's: `++` of a global may lose one.
     pub(crate) classic: bool,
+    /// Whether `$target` is defined.
+    pub(crate) has_target: bool,
     compounds: HashMap<usize, (std::sync::Arc<ast::Compound>, TypeId)>,
     enums: HashMap<usize, (std::sync::Arc<ast::Enum>, TypeId)>,
     enumerators: HashMap<String, (TypeId, i64)>,
@@ -131,6 +133,7 @@ impl<'c, 'w> Cx<'c, 'w> {
             bindings: Vec::new(),
             depth: 0,
             classic: false,
+            has_target: false,
             compounds: HashMap::new(),
             enums: HashMap::new(),
             enumerators: HashMap::new(),

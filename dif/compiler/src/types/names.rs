@@ -100,6 +100,30 @@ const TYPEDEFS: [(&str, TypeId); 32] = [
     ("caddr_t", TypeId::ULONG),
 ];
 
+/// Names that FreeBSD's kernel has, and D scripts use, where the traced kernel has no such name.
+const FALLBACKS: [(&str, TypeId); 20] = [
+    ("boolean_t", TypeId::INT),
+    ("clock_t", TypeId::INT),
+    ("daddr_t", TypeId::LONG),
+    ("dev_t", TypeId::ULONG),
+    ("in_addr_t", TypeId::UINT),
+    ("in_port_t", TypeId::USHORT),
+    ("ino_t", TypeId::ULONG),
+    ("ipaddr_t", TypeId::UINT),
+    ("key_t", TypeId::LONG),
+    ("lwpid_t", TypeId::INT),
+    ("mode_t", TypeId::USHORT),
+    ("nlink_t", TypeId::ULONG),
+    ("processorid_t", TypeId::INT),
+    ("register_t", TypeId::LONG),
+    ("suseconds_t", TypeId::LONG),
+    ("time_t", TypeId::LONG),
+    ("u_int16_t", TypeId::USHORT),
+    ("u_int32_t", TypeId::UINT),
+    ("u_int64_t", TypeId::ULONG),
+    ("u_int8_t", TypeId::UCHAR),
+];
+
 /// Names of [`TYPEDEFS`] that stand in for the kernel's: a script may define them anew.
 const STAND_INS: [&str; 12] = [
     "u_char",
@@ -164,9 +188,20 @@ impl Types<'_> {
         if let Some(known) = self.typedefs.get(name) {
             return Some(*known);
         }
-        let id = self.find_once(None, &[btf::kind::TYPEDEF, btf::kind::INT], name)?;
+        let id = self
+            .find_once(None, &[btf::kind::TYPEDEF, btf::kind::INT], name)
+            .or_else(|| self.stand_in(name))?;
         self.typedefs.insert(name.into(), id);
         Some(id)
+    }
+
+    /// FreeBSD's name for a type where the kernel has none of that name.
+    fn stand_in(&mut self, name: &str) -> Option<TypeId> {
+        let target = match name {
+            "in6_addr_t" => self.tag(Tag::Struct, "in6_addr")?,
+            _ => FALLBACKS.iter().find(|(known, _)| *known == name)?.1,
+        };
+        Some(self.add(Type::Typedef { name: name.into(), target }))
     }
 
     /// The type a tag names: the script's, else the kernel's; a definition before a declaration.

@@ -237,6 +237,16 @@ impl Printer {
             StatementKind::Setopt { name, value } => {
                 self.set_option(record, options, name, value.as_deref());
             }
+            StatementKind::SetoptComputed => {
+                let mut texts = Vec::new();
+                for info in &statement.args {
+                    let datum = record.datum(info).ok_or_else(|| record.short())?;
+                    texts.push(String::from_utf8_lossy(datum.text()).into_owned());
+                }
+                let name = texts.first().ok_or_else(|| record.short())?;
+                let value = texts.get(1).map(String::as_str);
+                self.set_option(record, options, name, value);
+            }
             StatementKind::Printa { format, aggregations: ids } => {
                 self.printa(record, format.as_ref(), ids, options, aggregations)?;
             }
