@@ -190,7 +190,7 @@ mod tests {
             ("#error no good", ErrorTag::Pragerr),
             ("#pragma error no good", ErrorTag::Pragerr),
             ("#pragma D nonsense x", ErrorTag::PragmaInval),
-            ("#pragma D", ErrorTag::PragmaMalform),
+            ("#pragma D error no good", ErrorTag::Pragerr),
             ("#pragma D depends_on planet earth", ErrorTag::PragmaInval),
             ("#pragma D binding \"1.0 f", ErrorTag::StrNl),
         ] {
@@ -200,7 +200,14 @@ mod tests {
 
     #[test]
     fn lines_for_others_are_let_pass() {
-        for line in ["#", "#ident \"%Z%\"", "#pragma ident \"x\"", "#pragma weak f"] {
+        for line in [
+            "#",
+            "#pragma D",
+            "#pragma D ident x",
+            "#ident \"%Z%\"",
+            "#pragma ident \"x\"",
+            "#pragma weak f",
+        ] {
             assert_eq!(kind(line), Ok(None), "{line}");
         }
     }

@@ -210,7 +210,10 @@ impl Cx<'_, '_> {
             return Ok(Domain::Strings);
         }
         if self.pointers_meet(left, right).is_some() {
-            return Ok(Domain::Unsigned);
+            // `s == NULL` compares texts too, NULL being the empty one: so a variable that was
+            // never set is NULL, whether its memory is there or not.
+            let string = self.is_string(left) || self.is_string(right);
+            return Ok(if string { Domain::Strings } else { Domain::Unsigned });
         }
         self.incompatible(op, left, right, span)
     }
