@@ -2,9 +2,14 @@
 //!
 //! The tests need objects that `cargo xtask freebsd harness` builds, and runs them then.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+use freebsd_harness::guest::ram::SIZE;
 use freebsd_harness::machine::Release;
 use freebsd_harness::process::{Guest, MODULE};
 use freebsd_harness::trace::Trace;
+use hypercall::MAGIC;
 
 const RELEASES: [Release; 2] = [Release::V14, Release::V15];
 
@@ -201,6 +206,42 @@ fn destructive_actions_need_the_kernels_word() {
         guest.unload_at_last(MODULE).expect("unloads");
         assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
     }
+}
+
+/// Descriptors that are overwritten while they are used, as by a guest that is broken: the shim
+/// refuses them, the machine runs on, and once they are whole again the module is known again.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn malformed_descriptors_harm_nobody() {
+    let mut guest = traced(Release::V15, "malformed");
+    let ram = File::from(guest.memory().try_clone_to_owned().expect("a descriptor"));
+    let mut bytes = vec![0; usize::try_from(SIZE).expect("64 bits")];
+    ram.read_exact_at(&mut bytes, 0).expect("RAM");
+    let is_page = |page: &[u8]| page.starts_with(&MAGIC.to_le_bytes());
+    let pages = bytes.chunks(4096).zip((0_u64..).step_by(4096)).filter(|(page, _)| is_page(page));
+    let pages: Vec<u64> = pages.map(|(_, at)| at).collect();
+    // The module's own, and one a CPU and level.
+    assert_eq!(pages.len(), 7);
+    let trace = script(&guest, "malformed-V15:io:::start { @ = count(); }");
+    guest.call("ht_busy", &[2]).expect("works");
+    for at in (0..64).chain([64, 68, 288, 292]) {
+        for value in [0, 0x7f, 0xff] {
+            for page in &pages {
+                ram.write_all_at(&[value], page + at).expect("RAM");
+            }
+        }
+    }
+    let before = guest.call("ht_work_done", &[]).expect("the guest runs");
+    while guest.call("ht_work_done", &[]).expect("the guest runs") < before + 100 {}
+    drop(trace);
+    for page in &pages {
+        let at = usize::try_from(*page).expect("64 bits");
+        let head = bytes.get(at..at + 64).expect("a page");
+        ram.write_all_at(head, *page).expect("RAM");
+    }
+    guest.ready().expect("known again");
+    guest.unload_at_last(MODULE).expect("unloads");
+    assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
 }
 
 /// Unloaded while both CPUs fire: nothing runs in memory that is gone, and what was counted stays.
