@@ -124,36 +124,27 @@ impl AggFunc {
     /// The firing path. The words have one writer, so a load and a store make an update.
     #[inline(always)]
     pub fn feed(&self, words: &[AtomicU64], value: u64, weight: u64) {
+        // Before the others: most are this.
+        if matches!(self, Self::Count) {
+            return add(words, 0, 1);
+        }
         match self {
-            Self::Count => add(words, 0, 1),
+            Self::Count => {}
             Self::Sum => add(words, 0, value),
             Self::Quantize => add(words, quantize_bucket(value.cast_signed()), weight),
-            _ => self.feed_other(words, value, weight),
+            Self::Min | Self::Max => self.feed_extreme(words, value),
+            Self::Avg => feed_avg(words, value),
+            Self::Stddev => feed_stddev(words, value),
+            Self::Lquantize(bounds) => feed_lquantize(words, *bounds, value, weight),
+            Self::Llquantize(bounds) => feed_llquantize(words, *bounds, value, weight),
         }
     }
 
     #[inline(never)]
-    fn feed_other(self, words: &[AtomicU64], value: u64, weight: u64) {
-        match self {
-            Self::Count | Self::Sum => add(words, 0, value),
-            Self::Min | Self::Max => self.feed_extreme(words, value),
-            Self::Avg => {
-                add(words, 0, 1);
-                add(words, 1, value);
-            }
-            Self::Stddev => feed_stddev(words, value),
-            Self::Quantize => add(words, quantize_bucket(value.cast_signed()), weight),
-            Self::Lquantize(bounds) => add(words, 1 + lquantize_bucket(bounds, value), weight),
-            Self::Llquantize(bounds) => {
-                add(words, 1 + llquantize_bucket(bounds, value.cast_signed()), weight);
-            }
-        }
-    }
-
-    fn feed_extreme(self, words: &[AtomicU64], value: u64) {
+    fn feed_extreme(&self, words: &[AtomicU64], value: u64) {
         let Some(word) = words.first() else { return };
         let (old, new) = (word.load(Relaxed).cast_signed(), value.cast_signed());
-        if if self == Self::Min { new < old } else { new > old } {
+        if if *self == Self::Min { new < old } else { new > old } {
             word.store(value, Relaxed);
         }
     }
@@ -197,6 +188,23 @@ fn add(words: &[AtomicU64], at: usize, value: u64) {
     }
 }
 
+#[inline(never)]
+fn feed_avg(words: &[AtomicU64], value: u64) {
+    add(words, 0, 1);
+    add(words, 1, value);
+}
+
+#[inline(never)]
+fn feed_lquantize(words: &[AtomicU64], bounds: Lquantize, value: u64, weight: u64) {
+    add(words, 1 + lquantize_bucket(bounds, value), weight);
+}
+
+#[inline(never)]
+fn feed_llquantize(words: &[AtomicU64], bounds: Llquantize, value: u64, weight: u64) {
+    add(words, 1 + llquantize_bucket(bounds, value.cast_signed()), weight);
+}
+
+#[inline(never)]
 fn feed_stddev(words: &[AtomicU64], value: u64) {
     add(words, 0, 1);
     add(words, 1, value);

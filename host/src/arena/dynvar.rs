@@ -92,7 +92,7 @@ impl<'a> DynVars<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn chunk(&self, number: u32) -> Option<Chunk<'a>> {
         let words = us(self.layout.chunk / 8);
         let start = us(number.checked_sub(1)?).checked_mul(words)?;
@@ -104,13 +104,13 @@ impl<'a> DynVars<'a> {
         Some(Chunk { number, next, state, hash, key_words, body })
     }
 
-    #[inline]
+    #[inline(always)]
     fn bucket(&self, hash: u64) -> Option<&'a AtomicU64> {
         self.buckets.get(us64(hash) & self.buckets.len().wrapping_sub(1))
     }
 
     /// Looks a key up from a chain's start, the dead included.
-    #[inline]
+    #[inline(always)]
     fn search(&self, first: u32, key: &[u64], hash: u64) -> Option<Chunk<'a>> {
         let mut at = first;
         for _ in 0..MAX_CHAIN {
@@ -123,7 +123,7 @@ impl<'a> DynVars<'a> {
         None
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&self, chunk: &Chunk<'a>) -> Value<'a> {
         let words = chunk.body.get(us(self.layout.key_words)..).unwrap_or_default();
         let start = u64::from(chunk.number - 1) * u64::from(self.layout.chunk);
@@ -141,6 +141,23 @@ impl<'a> DynVars<'a> {
         let first = low32(self.bucket(hash)?.load(Acquire));
         let chunk = self.search(first, key, hash)?;
         (chunk.state.load(Acquire) == LIVE).then(|| self.value(&chunk))
+    }
+
+    /// A number, 0 if there is none.
+    ///
+    /// # Context
+    /// As [`DynVars::get`].
+    #[inline(always)]
+    #[must_use]
+    pub fn number(&self, key: &[u64], hash: u64) -> u64 {
+        let first = self.bucket(hash).map_or(0, |bucket| low32(bucket.load(Acquire)));
+        match self.search(first, key, hash) {
+            Some(chunk) if chunk.state.load(Acquire) == LIVE => {
+                let word = chunk.body.get(us(self.layout.key_words));
+                word.map_or(0, |word| word.load(Relaxed))
+            }
+            _ => 0,
+        }
     }
 
     /// Stores a variable's value, making the variable if need be: `store` writes the words.
@@ -198,11 +215,19 @@ impl<'a> DynVars<'a> {
     pub fn set_number(&self, key: &[u64], hash: u64, number: u64) -> Result<(), DropKind> {
         let first = self.bucket(hash).map_or(0, |bucket| low32(bucket.load(Acquire)));
         if let Some(chunk) = self.search(first, key, hash)
-            && chunk.state.load(Acquire) == LIVE
-            && let Some(word) = self.value(&chunk).words.first()
+            && let Some(word) = chunk.body.get(us(self.layout.key_words))
         {
-            word.store(number, Relaxed);
-            return Ok(());
+            let state = chunk.state.load(Acquire);
+            if state == LIVE || state == DEAD {
+                // The value comes first: whoever sees LIVE sees it.
+                word.store(number, Relaxed);
+            }
+            let is_live = state == LIVE
+                || state == DEAD
+                    && chunk.state.compare_exchange(DEAD, LIVE, AcqRel, Acquire).is_ok();
+            if is_live {
+                return Ok(());
+            }
         }
         self.set_number_slowly(key, hash, number)
     }
@@ -243,7 +268,7 @@ impl<'a> DynVars<'a> {
     ///
     /// # Context
     /// The firing path; bounded.
-    #[inline]
+    #[inline(always)]
     pub fn delete(&self, key: &[u64], hash: u64) {
         let Some(bucket) = self.bucket(hash) else { return };
         let Some(chunk) = self.search(low32(bucket.load(Acquire)), key, hash) else { return };
@@ -324,11 +349,13 @@ impl<'a> DynVars<'a> {
 }
 
 impl Chunk<'_> {
-    #[inline]
+    #[inline(always)]
     fn has(&self, key: &[u64]) -> bool {
         self.key_words.load(Relaxed) == u64_of(key.len())
-            && self.body.len() >= key.len()
-            && self.body.iter().zip(key).all(|(a, b)| a.load(Relaxed) == *b)
+            && self
+                .body
+                .split_at_checked(key.len())
+                .is_some_and(|(have, _)| have.iter().zip(key).all(|(a, b)| a.load(Relaxed) == *b))
     }
 }
 

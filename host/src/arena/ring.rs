@@ -94,9 +94,7 @@ impl RingWriter {
         if let [tag, time, rest @ ..] = self.reserve(slot, buffer, policy, words)? {
             tag.store(head[0], Relaxed);
             time.store(head[1], Relaxed);
-            for (to, from) in rest.iter().zip(body.as_chunks().0) {
-                to.store(u64::from_le_bytes(*from), Relaxed);
-            }
+            store_words(rest, body);
         }
         self.publish(slot, words);
         Ok(())
@@ -214,6 +212,27 @@ impl RingWriter {
         fence(Release);
         Ok(())
     }
+}
+
+/// Stores a record's body, four words at a time: atomic stores are not made wider by the compiler.
+#[inline(always)]
+fn store_words(to: &[AtomicU64], body: &[u8]) {
+    let (fours, last) = body.as_chunks::<32>();
+    let (to_fours, to_last) = to.as_chunks::<4>();
+    let put = |to: &[AtomicU64], from: &[u8]| {
+        for (to, from) in to.iter().zip(from.as_chunks().0) {
+            to.store(u64::from_le_bytes(*from), Relaxed);
+        }
+    };
+    for ([a, b, c, d], from) in to_fours.iter().zip(fours) {
+        if let [p, q, r, s] = from.as_chunks().0 {
+            a.store(u64::from_le_bytes(*p), Relaxed);
+            b.store(u64::from_le_bytes(*q), Relaxed);
+            c.store(u64::from_le_bytes(*r), Relaxed);
+            d.store(u64::from_le_bytes(*s), Relaxed);
+        }
+    }
+    put(to_fours.get(fours.len()).map_or(to_last, |four| four), last);
 }
 
 /// The epid and size of the record (or gap) at `tail`; `None` if there is none that makes sense.

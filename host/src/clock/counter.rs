@@ -58,10 +58,16 @@ struct Line {
     ns: AtomicU64,
     /// Nanoseconds a count, in parts of 2^32.
     rate: AtomicU64,
+    /// Where the line begins, told before it is changed: no line before went beyond.
+    floor: AtomicU64,
 }
 
-static LINE: Line =
-    Line { from: AtomicU64::new(0), ns: AtomicU64::new(0), rate: AtomicU64::new(0) };
+static LINE: Line = Line {
+    from: AtomicU64::new(0),
+    ns: AtomicU64::new(0),
+    rate: AtomicU64::new(0),
+    floor: AtomicU64::new(0),
+};
 
 static RULER: Mutex<Ruler> = Mutex::new(Ruler::new());
 
@@ -123,9 +129,18 @@ fn now_slowly(kernel: fn() -> u64) -> u64 {
     match RULER.try_lock() {
         // Somebody may have drawn it before this thread came.
         Ok(mut ruler) if ruler.trusted => by_line().unwrap_or_else(|| ruler.draw(kernel)),
-        // Not behind the end of the line that is being replaced, if it is by now.
-        _ => kernel().max(LINE.ns.load(Relaxed)),
+        _ => by_line().unwrap_or_else(|| kernel().max(floor())),
     }
+}
+
+/// The latest time that anybody can have been told by a line before the one that is to come.
+fn floor() -> u64 {
+    let from = LINE.from.load(Acquire);
+    let end = at(REACH, LINE.ns.load(Relaxed), LINE.rate.load(Relaxed));
+    fence(Acquire);
+    let whole = from != 0 && LINE.from.load(Relaxed) == from;
+    // What one that was drawn just now has told was told after this thread began to ask.
+    if whole && count().wrapping_sub(from) >= REACH { end } else { LINE.floor.load(Relaxed) }
 }
 
 /// Draws lines.
@@ -166,7 +181,8 @@ impl Ruler {
     }
 
     fn publish(&mut self, from: u64, start: u64, rate: u64) {
-        LINE.from.store(0, Relaxed);
+        LINE.floor.store(start, Relaxed);
+        LINE.from.store(0, Release);
         fence(Release);
         LINE.ns.store(start, Relaxed);
         LINE.rate.store(rate, Relaxed);

@@ -33,6 +33,15 @@ impl Monotonic {
     pub fn settled(self) -> u64 {
         self.now().saturating_sub(2 * BOUND).max(2)
     }
+
+    /// Returns when no process's clock is before this moment any more, some 30 µs later: what any of
+    /// them times afterwards is younger than what this one timed before.
+    pub fn pass(self) {
+        let moment = self.now();
+        while self.settled() < moment {
+            std::thread::yield_now();
+        }
+    }
 }
 
 /// How far [`Monotonic`] may be from the kernel's clock, in nanoseconds.

@@ -203,6 +203,7 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
     }
 
     /// Stores a clause-local number.
+    #[inline(never)]
     pub(crate) fn put_local(&mut self, offset: usize, value: u64) {
         self.put(Scope::Local, offset, &value.to_le_bytes());
     }

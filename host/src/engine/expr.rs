@@ -19,12 +19,14 @@ use dif::{
 use super::{
     code::{AggStep, DifoId, Step},
     env::FireEnv,
+    fire::count_unfed,
     state::{Place, Places},
 };
 use crate::{
     arena::{
         agg::AggTarget,
         config::{VarKind, scope_raw},
+        dynvar::DynVars,
         header::DropKind,
         key::{hash_end, hash_step},
     },
@@ -272,6 +274,7 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
     pub(crate) fn surely_here(&mut self, expr: &Expr) -> u64 {
         match expr {
             Expr::Formula(formula) => self.formula(formula),
+            Expr::Leaf(leaf) => self.leaf(leaf),
             _ => self.surely_aside(expr),
         }
     }
@@ -314,7 +317,7 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
             self.view.active().feed_as((fast.identity, self.epid), &fast.target, key, hash, fed)
         };
         if full.is_err() {
-            self.view.slot.count(DropKind::Aggregation);
+            count_unfed(self.view);
         }
         Ok(())
     }
@@ -337,6 +340,10 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
             Leaf::Tid => u64::from(self.ctx.tid()),
             Leaf::Timestamp => self.time(),
             Leaf::Global(offset) => self.global(offset).map_or(0, |cell| cell.load(Relaxed)),
+            Leaf::Own(variable) => {
+                let Some(vars) = self.view.dynvars.as_ref() else { return 0 };
+                own_number(vars, (variable, self.thread_word(), self.ctx.thread()))
+            }
             _ => self.aside(|env| env.other_leaf(leaf)),
         }
     }
@@ -345,26 +352,14 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
     fn other_leaf(&mut self, leaf: &Leaf) -> u64 {
         match *leaf {
             Leaf::Local(offset) => self.local_word(offset),
-            Leaf::Own(variable) => {
-                let (key, hash) = self.own_key(variable);
-                self.number_of(&key, hash)
-            }
             Leaf::Builtin(id) => self.plain_builtin(id),
             _ => 0,
         }
     }
 
-    /// The key of a thread-local scalar, and its hash.
-    #[inline(always)]
-    fn own_key(&self, variable: u64) -> ([u64; 4], u64) {
-        let key = [variable, self.thread_word(), self.ctx.thread(), 0];
-        (key, hash_end(key.iter().fold(0, |hash, word| hash_step(hash, *word))))
-    }
-
     #[inline(always)]
     fn number_of(&self, key: &[u64], hash: u64) -> u64 {
-        let found = self.view.dynvars.as_ref().and_then(|vars| vars.get(key, hash));
-        found.and_then(|found| found.words.first()).map_or(0, |word| word.load(Relaxed))
+        self.view.dynvars.as_ref().map_or(0, |vars| vars.number(key, hash))
     }
 
     #[inline(always)]
@@ -408,10 +403,14 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
                     cell.store(value, Relaxed);
                 }
             }
-            Fate::Local(offset) => self.put_local(*offset, value),
+            Fate::Local(offset) => self.aside(|env| env.put_local(*offset, value)),
             Fate::Own(variable) => {
-                let (key, hash) = self.own_key(*variable);
-                self.set_number(&key, hash, value);
+                if let Some(vars) = self.view.dynvars.as_ref() {
+                    let key = (*variable, self.thread_word(), self.ctx.thread());
+                    if let Err(kind) = set_own_number(vars, key, value) {
+                        self.view.slot.count(kind);
+                    }
+                }
             }
             Fate::Element(element) => self.aside(|env| env.set_element(element, value)),
             Fate::Update { offset, subtract, before } => {
@@ -439,6 +438,31 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
     }
 }
 
+/// The key of a thread-local scalar, and its hash.
+#[inline(always)]
+fn own_key((variable, thread, address): (u64, u64, u64)) -> ([u64; 4], u64) {
+    let key = [variable, thread, address, 0];
+    (key, hash_end(key.iter().fold(0, |hash, word| hash_step(hash, *word))))
+}
+
+/// A thread-local scalar: the first word of its key, and whose it is.
+#[inline(never)]
+fn own_number(vars: &DynVars<'_>, whose: (u64, u64, u64)) -> u64 {
+    let (key, hash) = own_key(whose);
+    vars.number(&key, hash)
+}
+
+/// Stores a thread-local scalar; 0 deletes it.
+#[inline(never)]
+fn set_own_number(vars: &DynVars<'_>, whose: (u64, u64, u64), value: u64) -> Result<(), DropKind> {
+    let (key, hash) = own_key(whose);
+    if value == 0 {
+        vars.delete(&key, hash);
+        return Ok(());
+    }
+    vars.set_number(&key, hash, value)
+}
+
 /// The most elements of the key of a [`FastAgg`].
 pub(crate) const MAX_NUMBERS: usize = 4;
 
@@ -453,6 +477,11 @@ pub(crate) struct FastAgg {
 }
 
 impl FastAgg {
+    /// Whether any element of the key is such a number.
+    pub(crate) fn any_leaf(&self, such: &impl Fn(&Leaf) -> bool) -> bool {
+        self.key.iter().any(|(leaf, _)| such(leaf))
+    }
+
     pub(crate) fn new(agg: &AggStep, exprs: &[Expr]) -> Option<Self> {
         let varid = agg.varid.ok()?;
         let leaf = |difo: DifoId| match exprs.get(us(difo)) {

@@ -21,7 +21,7 @@ use super::{
     code::{AggStep, DifoId, EcbCode, Step},
     env::{FireEnv, Target},
     expr::{Expr, Leaf},
-    quick::Quick,
+    quick::{Quick, Shape},
     state::{EXECNAME, Group, OutState, Reaction, SlotState, SlotView},
 };
 use crate::{
@@ -129,9 +129,35 @@ pub(crate) fn fire_bare<K: Clock>(slot_state: &mut SlotState<'_>, epid: Epid, cl
     leave(view.slot);
 }
 
-/// As [`fire`] for a group of one ECB that has the short way.
+/// As [`fire`] for a group of one ECB that has the short way, with a function for each shape.
 #[inline(always)]
 pub(crate) fn fire_quick<C: FireContext, K: Clock>(
+    shape: Shape,
+    target: &Target,
+    ecb: (&Quick, Epid),
+    slot_state: &mut SlotState<'_>,
+    ctx: &C,
+    clock: &K,
+) {
+    match shape {
+        Shape::Feed => fire_shape::<FEED, C, K>(target, ecb, slot_state, ctx, clock),
+        Shape::Keyed => fire_shape::<KEYED, C, K>(target, ecb, slot_state, ctx, clock),
+        Shape::Record => fire_shape::<RECORD, C, K>(target, ecb, slot_state, ctx, clock),
+        Shape::Do => fire_shape::<DO, C, K>(target, ecb, slot_state, ctx, clock),
+        Shape::Timed => fire_shape::<TIMED, C, K>(target, ecb, slot_state, ctx, clock),
+        Shape::Any => fire_shape::<ANY, C, K>(target, ecb, slot_state, ctx, clock),
+    }
+}
+
+const FEED: u8 = Shape::Feed as u8;
+const KEYED: u8 = Shape::Keyed as u8;
+const RECORD: u8 = Shape::Record as u8;
+const DO: u8 = Shape::Do as u8;
+const TIMED: u8 = Shape::Timed as u8;
+const ANY: u8 = Shape::Any as u8;
+
+#[inline(never)]
+fn fire_shape<const SHAPE: u8, C: FireContext, K: Clock>(
     target: &Target,
     (quick, epid): (&Quick, Epid),
     slot_state: &mut SlotState<'_>,
@@ -140,13 +166,32 @@ pub(crate) fn fire_quick<C: FireContext, K: Clock>(
 ) {
     let SlotState { view, env: state, out, .. } = slot_state;
     let view = &*view;
-    view.slot.in_fire.swap(TIMELESS, SeqCst);
+    // What asks for the time says so with the first word that it says.
+    let timed = match SHAPE {
+        RECORD | TIMED => true,
+        ANY => quick.is_timed(),
+        _ => false,
+    };
+    view.slot.in_fire.swap(if timed { STARTING } else { TIMELESS }, SeqCst);
     if view.may_fire() {
-        let mut env = FireEnv { target, view, ctx, clock, state, now: 0, epid, error: None };
-        if quick.needs_begin() {
+        let mut now = 0;
+        if timed {
+            now = clock.now();
+            view.slot.in_fire.store(now, Release);
+        }
+        let mut env = FireEnv { target, view, ctx, clock, state, now, epid, error: None };
+        if SHAPE == ANY && quick.needs_begin() {
             env.state.begin();
         }
-        quick.run(&mut env, out);
+        let shape = match SHAPE {
+            FEED => Shape::Feed,
+            KEYED => Shape::Keyed,
+            RECORD => Shape::Record,
+            DO => Shape::Do,
+            TIMED => Shape::Timed,
+            _ => Shape::Any,
+        };
+        quick.run(shape, &mut env, out);
     }
     leave(view.slot);
 }
@@ -157,7 +202,7 @@ fn run_quick<C: FireContext, K: Clock>(
     out: &mut OutState,
     quick: &Quick,
 ) {
-    quick.run(env, out);
+    quick.run(Shape::Any, env, out);
 }
 
 /// Runs one ECB, with its fault if it has one.
@@ -679,6 +724,13 @@ fn push(view: &SlotView<'_>, ring: &mut RingWriter, head: [u64; 2], body: &[u8])
     if ring.push(view.slot, view.ring, view.policy, head, body).is_err() {
         count_full(view);
     }
+}
+
+/// A key did not fit.
+#[cold]
+#[inline(never)]
+pub(crate) fn count_unfed(view: &SlotView<'_>) {
+    view.slot.count(DropKind::Aggregation);
 }
 
 /// A record did not fit.

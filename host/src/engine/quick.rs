@@ -4,7 +4,7 @@
 //!
 //! Since nothing can fail there is no action number to remember, no result to unpack and no copy
 //! of a record to throw away. What an ECB of this kind does is what [`super::fire`] would do with
-//! it, step by step in the same order; the tests of `host` compare both.
+//! it, step by step in the same order; the model test (`host/tests/model`) holds both to one reference.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{
@@ -18,11 +18,11 @@ use super::{
     code::{AggStep, EcbCode, Step},
     env::FireEnv,
     expr::{Expr, FastAgg, Leaf},
-    fire::count_full,
-    state::{OutState, SlotView},
+    fire::{count_full, count_unfed},
+    state::{EXECNAME, OutState, SlotView},
 };
 use crate::{
-    arena::ring::tag,
+    arena::{agg::AggTarget, key::KeyBuf, ring::tag},
     clock::Clock,
     context::FireContext,
     ecb::RECORD_HEADER,
@@ -59,9 +59,45 @@ struct Put {
 /// What an aggregation is fed.
 #[derive(Clone, Debug)]
 struct Feed {
-    fast: FastAgg,
+    key: Key,
     value: Option<Expr>,
     weight: Option<Expr>,
+}
+
+/// What an aggregation's key is made of.
+#[derive(Clone, Debug)]
+enum Key {
+    Numbers(FastAgg),
+    /// `execname` is among it.
+    Named(Box<[Part]>, AggTarget),
+}
+
+/// An element of a [`Key::Named`].
+#[derive(Clone, Debug)]
+enum Part {
+    /// A number, cut to so many bytes.
+    Number(Leaf, u32),
+    /// `execname`, so many bytes at most.
+    Name(usize),
+}
+
+/// What an ECB is mostly made of. Each shape has a function of its own, which is short because it
+/// does nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Shape {
+    /// It feeds one aggregation without a key, with a number that is there or none.
+    Feed,
+    /// It feeds one aggregation with a key.
+    Keyed,
+    /// It records one number.
+    Record,
+    /// It computes something.
+    Do,
+    /// It computes something and asks for the time.
+    Timed,
+    /// Anything else: a predicate, several steps.
+    Any,
 }
 
 /// An ECB that cannot fault.
@@ -78,6 +114,9 @@ pub(crate) struct Quick {
     size: u64,
     /// It looks at what begins anew with each firing.
     needs_begin: bool,
+    /// It will ask for the time for sure.
+    timed: bool,
+    shape: Shape,
 }
 
 impl Quick {
@@ -105,7 +144,7 @@ impl Quick {
                     let (word, shift, mask) = (us(word), at % 8 * 8, cut(u64::MAX, *size));
                     Op::Put(Put { value: sure(*difo)?, word, shift, fresh, mask })
                 }
-                Step::Aggregate(agg) => Op::Feed(Box::new(feed(agg, sure)?)),
+                Step::Aggregate(agg) => Op::Feed(Box::new(Feed::new(agg, exprs, sure)?)),
                 _ => return None,
             });
         }
@@ -118,14 +157,34 @@ impl Quick {
             || ops.iter().any(|op| match op {
                 Op::Do(expr) | Op::Put(Put { value: expr, .. }) => begins(expr),
                 Op::Feed(feed) => {
-                    feed.fast.key.iter().any(|(leaf, _)| needs_begin(*leaf))
+                    feed.key.any_leaf(&|leaf| needs_begin(*leaf))
                         || feed.value.iter().chain(&feed.weight).any(begins)
                 }
             });
         let (words, size) = (us(code.size / 8), tag(Epid(0), code.size));
+        let times = |expr: &Expr| expr.any_leaf(&|leaf| matches!(leaf, Leaf::Timestamp));
+        let asks = |op: &Op| match op {
+            Op::Do(expr) | Op::Put(Put { value: expr, .. }) => times(expr),
+            Op::Feed(feed) => feed.value.iter().any(times),
+        };
+        let timed = predicate.is_none() && (words > 0 || ops.iter().any(asks));
+        let shape = match ops.as_slice() {
+            _ if predicate.is_some() || needs_begin => Shape::Any,
+            [Op::Feed(feed)] if words == 0 && feed.is_plain() && !timed => Shape::Feed,
+            [Op::Feed(feed)] if words == 0 && feed.has_key() && !timed => Shape::Keyed,
+            [Op::Put(_)] => Shape::Record,
+            [Op::Do(_)] if words == 0 => {
+                if timed {
+                    Shape::Timed
+                } else {
+                    Shape::Do
+                }
+            }
+            _ => Shape::Any,
+        };
         let mut ops = ops.into_iter();
         let (first, rest) = (ops.next(), ops.collect());
-        Some(Arc::new(Self { predicate, first, rest, words, size, needs_begin }))
+        Some(Arc::new(Self { predicate, first, rest, words, size, needs_begin, timed, shape }))
     }
 
     /// Whether clause-local variables and `execname` must begin anew before it runs.
@@ -134,101 +193,300 @@ impl Quick {
         self.needs_begin
     }
 
-    /// Runs it: predicate, steps, record.
+    /// Whether it asks for the time whatever happens: then the clock is read at once.
+    #[inline(always)]
+    pub(crate) const fn is_timed(&self) -> bool {
+        self.timed
+    }
+
+    /// What it is made of.
+    #[inline(always)]
+    pub(crate) const fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Runs it: predicate, steps, record. `shape` is a constant wherever this becomes code: its own,
+    /// or [`Shape::Any`], which is always right.
     ///
     /// # Context
     /// The firing path. The slot is in a fire and may fire.
     #[inline(always)]
     pub(crate) fn run<C: FireContext, K: Clock>(
         &self,
+        shape: Shape,
         env: &mut FireEnv<'_, C, K>,
         out: &mut OutState,
     ) {
-        if let Some(predicate) = &self.predicate
-            && env.surely(predicate) == 0
-        {
-            return;
+        match (shape, &self.first) {
+            (Shape::Feed, Some(Op::Feed(feed))) => feed.run_plain(env),
+            (Shape::Keyed, Some(Op::Feed(feed))) => feed.run(env, &mut out.key),
+            (Shape::Do | Shape::Timed, Some(Op::Do(expr))) => {
+                env.surely_here(expr);
+            }
+            (Shape::Record, Some(Op::Put(put))) => {
+                let view: &SlotView<'_> = env.view;
+                match out.ring.reserve(view.slot, view.ring, view.policy, self.words) {
+                    Ok(place) => {
+                        put.run(env, place);
+                        self.publish(env, out, place);
+                    }
+                    Err(_) => self.run_without_room(env, &mut out.key),
+                }
+            }
+            _ => {
+                let holds = match &self.predicate {
+                    Some(predicate) => env.surely(predicate) != 0,
+                    None => true,
+                };
+                if holds {
+                    env.aside(|env| self.run_body(env, out));
+                }
+            }
         }
+    }
+
+    /// Puts the record's header before it and publishes it.
+    #[inline(always)]
+    fn publish<C: FireContext, K: Clock>(
+        &self,
+        env: &mut FireEnv<'_, C, K>,
+        out: &mut OutState,
+        place: &[AtomicU64],
+    ) {
+        if let [tag, time, ..] = place {
+            tag.store(self.size | u64::from(env.epid.0), Relaxed);
+            time.store(env.time(), Relaxed);
+        }
+        out.ring.publish(env.view.slot, self.words);
+    }
+
+    /// Steps and record.
+    #[inline(never)]
+    fn run_body<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, out: &mut OutState) {
         if self.words == 0 {
-            self.steps(env, &[]);
+            self.steps(env, &[], &mut out.key);
             return;
         }
         let view: &SlotView<'_> = env.view;
         let place = match out.ring.reserve(view.slot, view.ring, view.policy, self.words) {
             Ok(place) => place,
-            Err(_) => return self.run_without_room(env),
+            Err(_) => return self.run_without_room(env, &mut out.key),
         };
-        self.steps(env, place);
-        if let [tag, time, ..] = place {
-            tag.store(self.size | u64::from(env.epid.0), Relaxed);
-            time.store(env.time(), Relaxed);
-        }
-        out.ring.publish(view.slot, self.words);
+        self.steps(env, place, &mut out.key);
+        self.publish(env, out, place);
     }
 
     /// The record is lost; what the clause does besides is done.
-    #[cold]
-    fn run_without_room<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>) {
-        env.aside(|env| self.steps_aside(env));
+    #[inline(always)]
+    fn run_without_room<C: FireContext, K: Clock>(
+        &self,
+        env: &mut FireEnv<'_, C, K>,
+        key: &mut KeyBuf,
+    ) {
+        env.aside(|env| self.steps_aside(env, key));
         count_full(env.view);
     }
 
+    #[cold]
     #[inline(never)]
-    fn steps_aside<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>) {
-        self.steps(env, &[]);
+    fn steps_aside<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, key: &mut KeyBuf) {
+        self.steps(env, &[], key);
     }
 
     #[inline(always)]
-    fn steps<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, place: &[AtomicU64]) {
+    fn steps<C: FireContext, K: Clock>(
+        &self,
+        env: &mut FireEnv<'_, C, K>,
+        place: &[AtomicU64],
+        key: &mut KeyBuf,
+    ) {
         if let Some(first) = &self.first {
-            first.run(env, place);
+            first.run(env, place, key);
         }
         if !self.rest.is_empty() {
-            env.aside(|env| self.run_rest(env, place));
+            env.aside(|env| self.run_rest(env, place, key));
         }
     }
 
     #[inline(never)]
-    fn run_rest<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, place: &[AtomicU64]) {
+    fn run_rest<C: FireContext, K: Clock>(
+        &self,
+        env: &mut FireEnv<'_, C, K>,
+        place: &[AtomicU64],
+        key: &mut KeyBuf,
+    ) {
         for op in &self.rest {
-            op.run(env, place);
+            op.run(env, place, key);
         }
     }
 }
 
 impl Op {
     #[inline(always)]
-    fn run<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, place: &[AtomicU64]) {
+    fn run<C: FireContext, K: Clock>(
+        &self,
+        env: &mut FireEnv<'_, C, K>,
+        place: &[AtomicU64],
+        key: &mut KeyBuf,
+    ) {
         match self {
             Self::Do(expr) => {
                 env.surely_here(expr);
             }
-            Self::Put(put) => {
-                let value = (env.surely(&put.value) & put.mask) << (put.shift & 63);
-                if let Some(word) = place.get(put.word) {
-                    let before = if put.fresh { 0 } else { word.load(Relaxed) };
-                    word.store(before | value, Relaxed);
-                }
-            }
+            Self::Put(put) => put.run(env, place),
             Self::Feed(feed) => {
-                let (value, weight) = (feed.value.as_ref(), feed.weight.as_ref());
-                let fed = |env: &mut FireEnv<'_, C, K>| {
-                    let weight = weight.map_or(1, |expr| env.surely_aside(expr));
-                    Ok::<_, Infallible>((value.map_or(1, |expr| env.surely(expr)), weight))
-                };
-                let Ok(()) = env.feed(&feed.fast, fed);
+                if feed.has_key() {
+                    env.aside(|env| feed.run(env, key));
+                } else {
+                    feed.run_keyless(env);
+                }
             }
         }
     }
 }
 
-fn feed(agg: &AggStep, sure: impl Fn(u32) -> Option<Expr>) -> Option<Feed> {
-    let fast = agg.fast.clone()?;
-    let number = |difo: Option<u32>| match difo {
-        Some(difo) => sure(difo).map(Some),
-        None => Some(None),
-    };
-    Some(Feed { fast, value: number(agg.value)?, weight: number(agg.weight)? })
+impl Put {
+    #[inline(always)]
+    fn run<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, place: &[AtomicU64]) {
+        let value = (env.surely(&self.value) & self.mask) << (self.shift & 63);
+        if let Some(word) = place.get(self.word) {
+            let before = if self.fresh { 0 } else { word.load(Relaxed) };
+            word.store(before | value, Relaxed);
+        }
+    }
+}
+
+impl Feed {
+    /// Whether there is a key.
+    #[inline(always)]
+    fn has_key(&self) -> bool {
+        !matches!(&self.key, Key::Numbers(agg) if agg.key.is_empty())
+    }
+
+    /// Whether it has no key and is fed a number that is there, or nothing.
+    fn is_plain(&self) -> bool {
+        let fed = matches!(&self.value, None | Some(Expr::Leaf(_)));
+        fed && self.weight.is_none() && !self.has_key()
+    }
+
+    /// What [`Feed::is_plain`].
+    #[inline(always)]
+    fn run_plain<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>) {
+        let value = match &self.value {
+            Some(Expr::Leaf(leaf)) => env.leaf(leaf),
+            _ => 1,
+        };
+        self.feed_keyless(env, (value, 1));
+    }
+
+    /// What has no key.
+    #[inline(always)]
+    fn run_keyless<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>) {
+        let fed = self.fed(env);
+        self.feed_keyless(env, fed);
+    }
+
+    #[inline(always)]
+    fn feed_keyless<C: FireContext, K: Clock>(&self, env: &FireEnv<'_, C, K>, fed: (u64, u64)) {
+        if let Key::Numbers(FastAgg { target, identity, .. }) = &self.key
+            && env.view.active().feed_keyless((*identity, env.epid), target, fed).is_err()
+        {
+            count_unfed(env.view);
+        }
+    }
+
+    fn new(agg: &AggStep, exprs: &[Expr], sure: impl Fn(u32) -> Option<Expr>) -> Option<Self> {
+        let number = |difo: Option<u32>| match difo {
+            Some(difo) => sure(difo).map(Some),
+            None => Some(None),
+        };
+        let key = Key::new(agg, exprs)?;
+        Some(Self { key, value: number(agg.value)?, weight: number(agg.weight)? })
+    }
+
+    /// The value and how often it is fed.
+    #[inline(always)]
+    fn fed<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>) -> (u64, u64) {
+        let weight = match &self.weight {
+            Some(expr) => env.surely_aside(expr),
+            None => 1,
+        };
+        let value = match &self.value {
+            Some(expr) => env.surely_here(expr),
+            None => 1,
+        };
+        (value, weight)
+    }
+
+    #[inline(never)]
+    fn run<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, key: &mut KeyBuf) {
+        match &self.key {
+            Key::Numbers(agg) => {
+                let Ok(()) = env.feed(agg, |env| Ok::<_, Infallible>(self.fed(env)));
+            }
+            Key::Named(parts, target) => self.run_named(parts, target, env, key),
+        }
+    }
+
+    /// The key goes to the slot's buffer, which holds the longest that a program may have.
+    #[inline(always)]
+    fn run_named<C: FireContext, K: Clock>(
+        &self,
+        parts: &[Part],
+        target: &AggTarget,
+        env: &mut FireEnv<'_, C, K>,
+        key: &mut KeyBuf,
+    ) {
+        key.start(&[]);
+        for part in parts {
+            let _fits = match part {
+                Part::Number(leaf, size) => key.scalar(env.leaf(leaf), *size),
+                Part::Name(most) => {
+                    let name = env.ctx.execname();
+                    key.put(name.get(..*most).unwrap_or(name))
+                }
+            };
+        }
+        let (value, weight) = self.fed(env);
+        let (words, hash) = key.finish(0);
+        let target = AggTarget { epid: env.epid, ..*target };
+        if env.view.active().feed(&target, words, hash, value, weight).is_err() {
+            count_unfed(env.view);
+        }
+    }
+}
+
+impl Key {
+    fn new(agg: &AggStep, exprs: &[Expr]) -> Option<Self> {
+        if let Some(fast) = &agg.fast {
+            return Some(Self::Numbers(fast.clone()));
+        }
+        let part = |step: &Step| match step {
+            Step::Value { difo, size, .. } => match exprs.get(us(*difo))? {
+                Expr::Leaf(leaf) => Some(Part::Number(*leaf, *size)),
+                _ => None,
+            },
+            Step::String { difo, size, .. } => match exprs.get(us(*difo))? {
+                Expr::Leaf(Leaf::Builtin(var::EXECNAME)) => {
+                    Some(Part::Name(EXECNAME.min(us(*size)).saturating_sub(1)))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        let parts = agg.key.iter().map(part).collect::<Option<_>>()?;
+        let AggStep { func, values, .. } = *agg;
+        Some(Self::Named(parts, AggTarget { varid: agg.varid.ok()?, func, values, epid: Epid(0) }))
+    }
+
+    fn any_leaf(&self, such: &impl Fn(&Leaf) -> bool) -> bool {
+        match self {
+            Self::Numbers(agg) => agg.any_leaf(such),
+            Self::Named(parts, _) => {
+                parts.iter().any(|part| matches!(part, Part::Number(leaf, _) if such(leaf)))
+            }
+        }
+    }
 }
 
 /// Whether a leaf is in the memory that begins anew with each firing.

@@ -23,7 +23,7 @@ use super::{
     env::Target,
     fire::{fire, fire_bare, fire_quick},
     private::{Guards, PerSlot, SlotGuard},
-    quick::Quick,
+    quick::{Quick, Shape},
     rows::{Retiring, Rows},
     state::{Group, Names, Places, Reaction, SessionCore, SlotState, SlotView},
 };
@@ -150,7 +150,7 @@ enum Way {
     /// An empty clause, and nothing else on this probe.
     Bare(Epid),
     /// One ECB with the short way, and nothing else on this probe.
-    Quick(Arc<Quick>, Epid),
+    Quick(Shape, Arc<Quick>, Epid),
     /// Whatever it is.
     All,
 }
@@ -160,7 +160,9 @@ impl Way {
         let [(ecb, epid)] = group.ecbs.as_slice() else { return Self::All };
         match program.ecbs.get(us(*ecb)) {
             Some(code) if code.is_bare() => Self::Bare(*epid),
-            Some(EcbCode { quick: Some(quick), .. }) => Self::Quick(Arc::clone(quick), *epid),
+            Some(EcbCode { quick: Some(quick), .. }) => {
+                Self::Quick(quick.shape(), Arc::clone(quick), *epid)
+            }
             _ => Self::All,
         }
     }
@@ -483,10 +485,10 @@ impl<K: Clock> Engine<K> {
                 }
                 Reaction::Nothing
             }
-            Way::Quick(quick, epid) => {
+            Way::Quick(shape, quick, epid) => {
                 if let Some(state) = entry.session.private.get(&mut guard) {
                     let ecb = (&**quick, *epid);
-                    fire_quick(&entry.target, ecb, state, make().borrow(), &self.clock);
+                    fire_quick(*shape, &entry.target, ecb, state, make().borrow(), &self.clock);
                 }
                 Reaction::Nothing
             }

@@ -1,5 +1,4 @@
 //! `bench CASE ROUNDS`: so many rounds of a case and nothing else, to be counted by callgrind.
-//! `bench CASE ROUNDS idle`: the same without the shim, the guest's part and the loop alone.
 //! Without arguments it lists the cases: name, goal, and the classic engine's figure or `-`.
 //!
 //! The caller runs it twice with different numbers of rounds; the difference is free of start-up.
@@ -7,7 +6,6 @@
 
 use anyhow::{Context as _, Result};
 use bench::{CASES, Rig};
-use shim::Shim;
 
 fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
@@ -21,10 +19,8 @@ fn main() -> Result<()> {
     let rounds: u64 = words.next().context("usage: bench CASE ROUNDS")?.parse()?;
     let case = CASES.iter().find(|case| case.name == name);
     let mut rig = Rig::new(case.with_context(|| format!("no case {name}"))?)?;
-    if words.next().is_some() {
-        rig.rounds(rounds, Rig::idle);
-        return Ok(());
+    for _ in 0..rounds {
+        rig.round();
     }
-    rig.rounds(rounds, Shim::handle);
     rig.check(rounds)
 }

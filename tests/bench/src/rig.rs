@@ -85,29 +85,19 @@ impl Rig {
     /// One round: a fire, or two if the case is a pair. The guest's part, filling the descriptor's
     /// head, is done here too: the host's answer has overwritten it.
     pub fn round(&mut self) {
-        self.rounds(1, Shim::handle);
-    }
-
-    /// So many rounds with the shim's entry point, or with something in its place: [`Rig::idle`]
-    /// shows what is not the shim's.
-    pub fn rounds(&mut self, rounds: u64, handle: fn(&Shim, &mut Vcpu, Gpa)) {
-        // Known to the compiler, the page and the function would be compiled into the loop.
+        // Known to the compiler, they would be compiled into the loop.
+        let handle: fn(&Shim, &mut Vcpu, Gpa) = Shim::handle;
         let (handle, page) = black_box((handle, FakeGuest::page(0)));
-        for _ in 0..rounds {
-            self.turn = (self.turn + 1) % self.descriptors.len();
-            if let Some(descriptor) = self.descriptors.get(self.turn) {
-                write_head(&self.guest, descriptor);
-            }
+        self.turn = (self.turn + 1) % self.descriptors.len();
+        if let Some(descriptor) = self.descriptors.get(self.turn) {
+            write_head(&self.guest, descriptor);
+        }
+        handle(&self.shim, &mut self.vcpu, page);
+        if let Some(second) = &self.pair {
+            write_head(&self.guest, second);
             handle(&self.shim, &mut self.vcpu, page);
-            if let Some(second) = &self.pair {
-                write_head(&self.guest, second);
-                handle(&self.shim, &mut self.vcpu, page);
-            }
         }
     }
-
-    /// A shim that returns at once.
-    pub fn idle(_shim: &Shim, _vcpu: &mut Vcpu, _page: Gpa) {}
 
     /// Checks that the rounds did what they were to do, so that nothing is measured that failed.
     ///

@@ -5,6 +5,7 @@
 //! else has the pointer; here everybody may.
 
 use std::fmt;
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -20,6 +21,8 @@ pub struct Region {
     len: u64,
     /// How many offsets a whole page can begin at: 0 where it is shorter than a page.
     pages: u64,
+    /// Where it is in this process; `bytes` begins there.
+    start: NonNull<u8>,
     bytes: VolatileSlice<'static>,
     /// What keeps the memory mapped, if that is ours to do.
     owner: Option<Arc<dyn Send + Sync>>,
@@ -42,7 +45,11 @@ impl Region {
         // SAFETY: by the caller's word.
         let bytes = unsafe { VolatileSlice::new(host, len) };
         let pages = (len as u64).saturating_sub(PAGE_SIZE as u64 - 1);
-        Self { base, len: len as u64, pages, bytes, owner: None }
+        let (start, pages) = match NonNull::new(host) {
+            Some(start) => (start, pages),
+            None => (NonNull::dangling(), 0),
+        };
+        Self { base, len: len as u64, pages, start, bytes, owner: None }
     }
 
     /// Its first guest-physical address.
@@ -74,16 +81,15 @@ impl Region {
             return None;
         }
         let offset = usize::try_from(offset).ok()?;
-        let start = self.bytes.ptr_guard().as_ptr();
         // SAFETY: the region is longer than this.
-        let at = unsafe { start.add(offset) }.cast::<[AtomicU64; WORDS]>();
+        let at = unsafe { self.start.add(offset) }.cast::<[AtomicU64; WORDS]>();
         if !at.is_aligned() {
             return None;
         }
         // SAFETY: `at` is aligned, and the 4096 bytes there are the region's, so they are mapped,
         // readable and writable as long as it lives. Guest memory may change at any time, which
         // atomics allow, and any bytes are words.
-        Some(Page::new(unsafe { &*at }))
+        Some(Page::new(unsafe { at.as_ref() }))
     }
 
     /// The memory, for as long as the region lives.

@@ -513,7 +513,8 @@ impl Shim {
         let totals = self.totals();
         ShimStats {
             fires: totals.calls(Call::Fire),
-            guest_drops: self.guest().drops,
+            // What its vCPUs' slots refused, because one was in a fire already, is lost as well.
+            guest_drops: self.guest().drops.saturating_add(self.engine.collisions()),
             bad_calls: totals.refused(),
             polls: self.polls.load(Ordering::Relaxed),
             sessions: self.sessions.load(Ordering::Relaxed),

@@ -210,6 +210,7 @@ impl Session {
     pub fn run(&mut self, mut outside: Outside<'_>) -> Result<i32, SessionError> {
         self.step(Activity::Inactive, Activity::Warmup);
         self.fire("BEGIN");
+        Monotonic.pass();
         if self.step(Activity::Warmup, Activity::Active) {
             self.activate(true);
         }
