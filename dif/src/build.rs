@@ -31,6 +31,7 @@ use thiserror::Error;
 use crate::{
     difo::{DifType, DifVar, Difo},
     opcode::{self, LABEL_MAX, Op, Reg},
+    verify::MAX_STRINGS,
 };
 
 /// A place in the code that branches name before it is known.
@@ -43,7 +44,8 @@ pub enum BuildError {
     /// A `setx` reaches 65,536 constants.
     #[error("more than 65536 integer constants in one expression")]
     TooManyIntegers,
-    /// A `sets` reaches 64 KiB of text.
+    /// A string constant would begin beyond the first 64 KiB, which is as far as `sets` reaches, or
+    /// end beyond [`MAX_STRINGS`].
     #[error("more than 64 KiB of string constants in one expression")]
     TooManyStrings,
     /// A branch reaches 2^24 instructions.
@@ -121,12 +123,19 @@ impl DifoBuilder {
         if text.contains(&0) {
             return Err(BuildError::NulInString);
         }
-        let offset = find_string(&self.strings, text).unwrap_or_else(|| {
-            let offset = self.strings.len();
-            self.strings.extend_from_slice(text);
-            self.strings.push(0);
-            offset
-        });
+        let offset = match find_string(&self.strings, text) {
+            Some(offset) => offset,
+            // No verifier would take a larger table.
+            None if self.strings.len() + text.len() >= MAX_STRINGS => {
+                return Err(BuildError::TooManyStrings);
+            }
+            None => {
+                let offset = self.strings.len();
+                self.strings.extend_from_slice(text);
+                self.strings.push(0);
+                offset
+            }
+        };
         u16::try_from(offset).map_err(|_| BuildError::TooManyStrings)
     }
 
