@@ -17,11 +17,11 @@ static bool threads;
 void
 ht_clock_init(void)
 {
-	uint64_t rate = tsc_freq, ticks = cpu_tickrate();
+	uint64_t rate = tsc_freq, other = cpu_tickrate();
 
 	scale = rate != 0 ? (uint64_t)((1000000000ul << 32) / rate) : 0;
 	/* Two measures of one counter differ by less than a hundredth. */
-	threads = rate != 0 && MAX(rate, ticks) - MIN(rate, ticks) < rate / 100;
+	threads = rate != 0 && MAX(rate, other) - MIN(rate, other) < rate / 100;
 }
 
 static uint64_t
