@@ -18,7 +18,7 @@ use dlang::{
     macros::Macros,
     parser::{self, ParseOptions},
     source::{Origin, SourceId, Span, SpecKind},
-    world::{ArgTypes, Symbol, TypeContainer},
+    world::Bare,
 };
 
 use crate::invocation::{Invocation, ProgramArgument, ProgramKind};
@@ -193,7 +193,7 @@ impl Scripts {
     /// # Errors
     /// What is wrong in the scripts, or that they declare nothing, in words.
     pub fn header(&mut self, name: &str) -> Result<String, String> {
-        let providers = self.compiler.providers(&Nowhere);
+        let providers = self.compiler.providers(&Bare);
         let providers = providers.map_err(|error| self.rendered(&error).0)?;
         if providers.is_empty() {
             return Err(format!("failed to create header {name}: no provider is declared"));
@@ -205,31 +205,6 @@ impl Scripts {
     #[must_use]
     pub fn zdefs(&self) -> bool {
         self.options.compiler.iter().any(|(name, _)| name == "zdefs")
-    }
-}
-
-/// A machine without kernel and probes: declarations mean the same everywhere.
-struct Nowhere;
-
-impl World for Nowhere {
-    fn types(&self) -> Vec<TypeContainer<'_>> {
-        Vec::new()
-    }
-
-    fn symbol(&self, _: Option<&str>, _: &str) -> Option<Symbol> {
-        None
-    }
-
-    fn matches(&self, _: &ProbeDesc) -> usize {
-        0
-    }
-
-    fn arg_types(&self, _: &ProbeDesc) -> ArgTypes {
-        ArgTypes::Untyped
-    }
-
-    fn name(&self) -> &str {
-        "the program"
     }
 }
 

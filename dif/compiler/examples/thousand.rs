@@ -3,37 +3,8 @@
 
 use std::{fmt::Write as _, time::Instant};
 
-use dif::{dof, program::ProbeDesc};
-use dlang::{
-    CompileOptions, Compiler, World,
-    source::Origin,
-    world::{ArgTypes, Symbol, TypeContainer},
-};
-
-/// A machine on which everything matches.
-struct Anywhere;
-
-impl World for Anywhere {
-    fn types(&self) -> Vec<TypeContainer<'_>> {
-        Vec::new()
-    }
-
-    fn symbol(&self, _: Option<&str>, _: &str) -> Option<Symbol> {
-        None
-    }
-
-    fn matches(&self, _: &ProbeDesc) -> usize {
-        1
-    }
-
-    fn arg_types(&self, _: &ProbeDesc) -> ArgTypes {
-        ArgTypes::Untyped
-    }
-
-    fn name(&self) -> &str {
-        "anywhere"
-    }
-}
+use dif::dof;
+use dlang::{CompileOptions, Compiler, source::Origin, world::Bare};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut text = String::new();
@@ -51,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let began = Instant::now();
         let mut compiler = Compiler::new(CompileOptions::default());
         let added = compiler.add_script(Origin::File("thousand.d".into()), text.as_str());
-        let compiled = added.and_then(|_| compiler.compile(&Anywhere))?;
+        let compiled = added.and_then(|_| compiler.compile(&Bare))?;
         let bytes = dof::write(&compiled.program)?;
         println!(
             "{} clauses, {} bytes of DOF: {:.0?}",

@@ -94,3 +94,30 @@ pub trait World {
     /// A name for error messages (`vm-web-0`, `Linux-6.1.0`).
     fn name(&self) -> &str;
 }
+
+/// A machine of whose kernel nothing is known, and on which every description matches one probe
+/// without arguments: declarations mean the same there as anywhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bare;
+
+impl World for Bare {
+    fn types(&self) -> Vec<TypeContainer<'_>> {
+        Vec::new()
+    }
+
+    fn symbol(&self, _: Option<&str>, _: &str) -> Option<Symbol> {
+        None
+    }
+
+    fn matches(&self, _: &ProbeDesc) -> usize {
+        1
+    }
+
+    fn arg_types(&self, _: &ProbeDesc) -> ArgTypes {
+        ArgTypes::Untyped
+    }
+
+    fn name(&self) -> &str {
+        "the program"
+    }
+}

@@ -1,39 +1,13 @@
 //! Scripts made to be too much: each is compiled or refused, in time and memory that grow with its
 //! length and no faster.
 
-use dif::program::ProbeDesc;
-use dlang::{
-    CompileOptions, Compiler, World,
-    macros::Macros,
-    source::Origin,
-    world::{ArgTypes, Symbol, TypeContainer},
-};
-
-struct Plain;
-
-impl World for Plain {
-    fn types(&self) -> Vec<TypeContainer<'_>> {
-        Vec::new()
-    }
-    fn symbol(&self, _: Option<&str>, _: &str) -> Option<Symbol> {
-        None
-    }
-    fn matches(&self, _: &ProbeDesc) -> usize {
-        1
-    }
-    fn arg_types(&self, _: &ProbeDesc) -> ArgTypes {
-        ArgTypes::Untyped
-    }
-    fn name(&self) -> &str {
-        "plain"
-    }
-}
+use dlang::{CompileOptions, Compiler, macros::Macros, source::Origin, world::Bare};
 
 /// Compiles; an error is rendered, as its user would see it.
 fn compile_with(script: &str, options: CompileOptions) -> Result<usize, String> {
     let mut compiler = Compiler::new(options);
     let added = compiler.add_script(Origin::File("big.d".into()), script);
-    let compiled = added.and_then(|_| compiler.compile(&Plain));
+    let compiled = added.and_then(|_| compiler.compile(&Bare));
     match compiled {
         Ok(compiled) => {
             compiled.program.verify().expect("what is compiled verifies");

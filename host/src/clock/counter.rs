@@ -15,7 +15,7 @@
 //!       from   from + REACH
 //! ```
 //! # How far it is from the kernel's clock
-//! A line's start is off by half the time between two looks at the counter ([`SPREAD`]), its rate by
+//! A line's start is ahead by the time between two looks at the counter ([`SPREAD`]), its rate off by
 //! how much the kernel changed its own within the last second. NTP's discipline changes it by 500
 //! parts in a million at most: 8 µs and 4 µs at 1 GHz, and less above. [`BOUND`] has room
 //! for both. While an administrator slews the clock faster than that (`adjtimex` with another
@@ -40,7 +40,7 @@ use std::sync::Mutex;
 const REACH: u64 = 1 << 23;
 
 /// The most counts between two looks at the counter with a look at the kernel's clock between.
-const SPREAD: u64 = 1 << 14;
+const SPREAD: u64 = 1 << 13;
 
 /// The least nanoseconds between two samples that tell the rate, and the most that are waited for
 /// before the older one is let go.
@@ -172,10 +172,13 @@ impl Ruler {
             // This thread had to wait in between: the next one that comes tries again.
             return start;
         }
-        let from = before.wrapping_add(spread / 2);
-        self.measure((from, time));
-        if let Some(rate) = self.rate {
-            self.publish(from, start, slower(rate, start - time));
+        // The earlier of the two looks: a line that began between them could be behind what
+        // another thread was told by the kernel meanwhile.
+        self.measure((before, time));
+        if let Some(rate) = self.rate
+            && count().wrapping_sub(before) <= 2 * SPREAD
+        {
+            self.publish(before, start, slower(rate, start - time));
         }
         start
     }

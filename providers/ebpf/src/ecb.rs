@@ -229,7 +229,7 @@ impl Clause<'_> {
 
     /// A fault that comes when a result is used has no place in the expression.
     fn unlocated(&mut self) {
-        self.f.store(Double, R9, field::FAULT_OFFSET, 0);
+        self.f.store(Double, R9, field::FAULT_OFFSET, -1);
     }
 
     /// R0 becomes the process's number.

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context as _, Result, bail, ensure};
 use dif::program::ProbeDesc;
 use dlang::source::Origin;
-use dlang::world::{ArgTypes, Os, Symbol, TypeContainer};
-use dlang::{CompileOptions, Compiler, World};
+use dlang::world::Bare;
+use dlang::{CompileOptions, Compiler};
 use host::arena::activity::Activity;
 use host::arena::config::{ArenaConfig, BufPolicy};
 use host::arena::map::ArenaMap;
@@ -25,30 +25,6 @@ use crate::Case;
 
 /// The two probes, `bench:::a` and `bench:::b`.
 const PROBES: [u32; 2] = [1, 2];
-
-/// A machine with two probes and no types.
-struct NoTypes;
-
-impl World for NoTypes {
-    fn types(&self) -> Vec<TypeContainer<'_>> {
-        Vec::new()
-    }
-    fn symbol(&self, _module: Option<&str>, _name: &str) -> Option<Symbol> {
-        None
-    }
-    fn matches(&self, _desc: &ProbeDesc) -> usize {
-        1
-    }
-    fn arg_types(&self, _desc: &ProbeDesc) -> ArgTypes {
-        ArgTypes::Untyped
-    }
-    fn os(&self) -> Os {
-        Os::Linux
-    }
-    fn name(&self) -> &str {
-        "bench"
-    }
-}
 
 /// A case, ready to fire.
 #[derive(Debug)]
@@ -128,7 +104,7 @@ fn enable(case: &Case, guest: &FakeGuest) -> Result<ArenaMap> {
     if let Err(error) = compiler.add_script(Origin::File(case.name.to_owned()), case.script) {
         bail!("{}: {}", case.name, compiler.render(&error, true));
     }
-    let compiled = match compiler.compile(&NoTypes) {
+    let compiled = match compiler.compile(&Bare) {
         Ok(compiled) => compiled,
         Err(error) => bail!("{}: {}", case.name, compiler.render(&error, true)),
     };

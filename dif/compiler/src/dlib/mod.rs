@@ -79,7 +79,7 @@ mod tests {
     fn the_library_is_read_whole() {
         let linux = items(Os::Linux);
         let translators = linux.iter().filter(|item| matches!(item, Item::Translator(_))).count();
-        assert_eq!(translators, 9);
+        assert_eq!(translators, 10);
         assert!(linux.len() > 200);
         assert!(!items(Os::FreeBsd).is_empty());
     }

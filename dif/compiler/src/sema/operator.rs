@@ -260,10 +260,11 @@ impl Cx<'_, '_> {
         }
     }
 
-    /// Bytes that a pointer moves by; `None` if it is no pointer, or one to `void` or a function. A
-    /// string is none: it is a value, as a structure is.
+    /// Bytes that a pointer or string moves by; `None` for others, and pointers to `void` or
+    /// functions.
     fn step_of(&mut self, node: &Node) -> Option<u32> {
         match self.types.resolve(node.ty) {
+            Type::String => Some(1),
             Type::Pointer { target, .. } if !self.is_void_pointer(node) => {
                 self.types.note_size(target);
                 Some(self.types.size(target).unwrap_or(0))

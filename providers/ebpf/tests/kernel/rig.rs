@@ -8,13 +8,9 @@ use std::{
 
 use dif::{
     env::{Fault, FaultKind},
-    program::{ProbeDesc, Program},
+    program::Program,
 };
-use dlang::{
-    CompileOptions, Compiler, World,
-    source::Origin,
-    world::{ArgTypes, Symbol, TypeContainer},
-};
+use dlang::{CompileOptions, Compiler, source::Origin, world::Bare};
 use ebpf::{
     Host, Session,
     site::{Fired, KernelFacts, Kind, Select, Site, Source, Value},
@@ -31,27 +27,6 @@ use host::{
 };
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
-
-/// A machine without types.
-pub(crate) struct Bare;
-
-impl World for Bare {
-    fn types(&self) -> Vec<TypeContainer<'_>> {
-        Vec::new()
-    }
-    fn symbol(&self, _module: Option<&str>, _name: &str) -> Option<Symbol> {
-        None
-    }
-    fn matches(&self, _desc: &ProbeDesc) -> usize {
-        1
-    }
-    fn arg_types(&self, _desc: &ProbeDesc) -> ArgTypes {
-        ArgTypes::Untyped
-    }
-    fn name(&self) -> &str {
-        "bare"
-    }
-}
 
 /// Compiles D.
 pub(crate) fn compile(text: &str) -> Program {
