@@ -73,14 +73,17 @@ fn come_and_go(cluster: &mut Cluster) -> Result<()> {
 fn whole_providers(cluster: &mut Cluster) -> Result<()> {
     let mut guest = Guest::boot(&cluster.image, cluster.config("vm-whole-0"))?;
     for provider in ["sdt", "syscall"] {
+        let wanted = if provider == "sdt" { "sched_switch" } else { "return" };
         let script = format!(
-            r#"BEGIN {{ printf("ready\n"); }} vm-whole-0:{provider}::: {{ @[probename] = count(); }}"#
+            r#"BEGIN {{ printf("ready\n"); }} vm-whole-0:{provider}::: {{ @[probename] = count(); }}
+            vm-whole-0:{provider}:::{wanted} /!seen/ {{ seen = 1; printf("traced\n"); }}"#
         );
         let tracer = cluster.dtrace(&["-qEn", &script])?;
         tracer.wait_out("ready\n")?;
+        // A busy guest may take longer to instrument all that than dtrace waits.
+        tracer.wait_out("traced\n")?;
         guest.run("workload reads 500; workload execs 5; sync")?;
         let finished = tracer.interrupt()?.success()?;
-        let wanted = if provider == "sdt" { "sched_switch" } else { "return" };
         ensure!(finished.out.contains(wanted), "no {wanted}:\n{}", finished.out);
         guest.run("workload reads 100")?;
     }
