@@ -29,6 +29,10 @@ pub struct Args {
     /// The stress tests count every system call for a minute, not for seconds.
     #[arg(long)]
     stress: bool,
+    /// The host's end-to-end tests once more in a guest that plays the host, with another kernel:
+    /// that takes minutes.
+    #[arg(long)]
+    host_in_guest: bool,
     /// Only end-to-end tests whose name contains this.
     filter: Option<String>,
 }
@@ -61,7 +65,11 @@ pub fn run(args: &Args) -> Result<()> {
     let mut words = vec!["test", "--package", "e2e", "--", "--test-threads=1"];
     words.extend(args.filter.as_deref());
     let length = if args.stress { "60s" } else { "3s" };
-    cargo_with(&words, &[("HYPERTRACE_STRESS", length)])
+    let mut variables = vec![("HYPERTRACE_STRESS", length)];
+    if args.host_in_guest {
+        variables.push(("HYPERTRACE_HOST_IN_GUEST", "1"));
+    }
+    cargo_with(&words, &variables)
 }
 
 /// Runs cargo with its output shown.
