@@ -16,4 +16,5 @@ pub mod exit;
 pub mod guest;
 pub mod machine;
 pub mod process;
+pub mod recording;
 pub mod trace;

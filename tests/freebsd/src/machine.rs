@@ -76,6 +76,10 @@ pub struct Config {
     pub preload: bool,
     /// What the program is run by, e.g. valgrind.
     pub wrapper: Vec<String>,
+    /// Bytes of RAM from 0 on.
+    pub low: u64,
+    /// Bytes of RAM from 4 GiB on.
+    pub high: u64,
 }
 
 impl Config {
@@ -83,7 +87,9 @@ impl Config {
     #[must_use]
     pub fn new(name: &str) -> Self {
         let name = name.to_owned();
-        Self { release: Release::V15, name, vcpus: 2, preload: true, wrapper: Vec::new() }
+        let wrapper = Vec::new();
+        let (low, high) = (LOW, HIGH);
+        Self { release: Release::V15, name, vcpus: 2, preload: true, wrapper, low, high }
     }
 }
 
@@ -104,6 +110,8 @@ pub struct Machine {
     pub dir: PathBuf,
     name: String,
     vcpus: u32,
+    low: u64,
+    high: u64,
 }
 
 /// Bytes of RAM that FakeGuest needs below the hole.
@@ -124,7 +132,7 @@ impl Machine {
         drop(fs::remove_dir_all(&dir));
         // Without CLOEXEC: the program inherits it.
         let memory = memfd_create("standin-ram", MFdFlags::empty())?;
-        nix::unistd::ftruncate(&memory, i64::try_from(LOW + HIGH)?)?;
+        nix::unistd::ftruncate(&memory, i64::try_from(config.low + config.high)?)?;
         let program = programs.join("bhyve");
         let mut words = config.wrapper.iter().map(PathBuf::from).chain([program]);
         let mut command = Command::new(words.next().context("no program")?);
@@ -146,7 +154,8 @@ impl Machine {
         };
         let wire = Arc::new(Mutex::new(wire));
         let (name, vcpus) = (config.name.clone(), config.vcpus);
-        Ok(Self { child, wire, memory, dir, name, vcpus })
+        let (low, high) = (config.low, config.high);
+        Ok(Self { child, wire, memory, dir, name, vcpus, low, high })
     }
 
     /// A stand-in whose RAM is there, that is in its sandbox and runs its vCPUs.
@@ -160,12 +169,12 @@ impl Machine {
         Ok(machine)
     }
 
-    /// RAM comes: [`LOW`] bytes from 0 on, [`HIGH`] from 4 GiB on.
+    /// RAM comes, on both sides of the hole below 4 GiB.
     ///
     /// # Errors
     /// If the program is gone.
     pub fn add_memory(&self) -> Result<()> {
-        ask(&self.wire, b'M', LOW + HIGH, LOW, &[]).map(drop)
+        ask(&self.wire, b'M', self.low + self.high, self.low, &[]).map(drop)
     }
 
     /// A segment of device memory comes.
@@ -226,7 +235,8 @@ impl Machine {
             let (base, len) = (GuestAddress(base), usize::try_from(len)?);
             Ok(GuestRegionMmap::from_range(base, len, Some(file))?)
         };
-        Ok(GuestRam::new([region(0, LOW, 0)?, region(HIGHMEM_BASE, HIGH, LOW)?])?)
+        let high = region(HIGHMEM_BASE, self.high, self.low)?;
+        Ok(GuestRam::new([region(0, self.low, 0)?, high])?)
     }
 
     /// A guest in this machine that makes its calls by exits.

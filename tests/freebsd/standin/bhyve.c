@@ -17,6 +17,7 @@
 #include "vmm_abi.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,8 @@ int main(int argc, char **argv)
 	need(argc == 3, "usage: bhyve NAME VCPUS");
 	vcpus = atoi(argv[2]);
 	need(vcpus > 0 && vcpus <= STANDIN_VCPUS, "VCPUS");
+	/* glibc looks into /sys for the number of CPUs when it needs a second arena; one is enough. */
+	mallopt(M_ARENA_MAX, 1);
 	ctx = vm_open(argv[1]);
 	need(ctx != NULL, "vm_open");
 	need(vm_set_topology(ctx, 1, vcpus, 1, 0) == 0, "vm_set_topology");

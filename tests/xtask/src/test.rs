@@ -22,8 +22,8 @@ pub struct Args {
     /// Leaves out format and lints.
     #[arg(long)]
     no_lints: bool,
-    /// Also what `cargo xtask freebsd check` does, with the guest module in its harness: that fetches
-    /// FreeBSD's headers from PyPI and a toolchain, and takes minutes.
+    /// Also what `cargo xtask freebsd check` does, with the guest module in its harness and a recorded
+    /// guest in bhyve's: that fetches FreeBSD's headers from PyPI and a toolchain, and takes minutes.
     #[arg(long)]
     freebsd: bool,
     /// The stress tests count every system call for a minute, not for seconds.
@@ -62,6 +62,9 @@ pub fn run(args: &Args) -> Result<()> {
     println!("building programs, guest module and image for the end-to-end tests");
     programs::build()?;
     Image::build()?;
+    if args.freebsd && args.filter.is_none() {
+        freebsd::replay()?;
+    }
     let mut words = vec!["test", "--package", "e2e", "--", "--test-threads=1"];
     words.extend(args.filter.as_deref());
     let length = if args.stress { "60s" } else { "3s" };

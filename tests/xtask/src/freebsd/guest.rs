@@ -69,10 +69,10 @@ fn build(release: Release, here: &Path) -> Result<PathBuf> {
     module::build(release, here, &place.join("hypertrace_guest.ko"), &flags)
 }
 
-/// Whether the firing path's objects, beside the module, need nothing but each other.
+/// Whether the firing path's objects need nothing but each other.
 fn firing_path(built: &Path) -> Result<()> {
     for name in FIRING {
-        let open = module::undefined(&built.with_file_name(name).with_extension("o"))?;
+        let open = module::undefined(&module::objects(built).join(name).with_extension("o"))?;
         let foreign: Vec<_> = open.iter().filter(|name| !is_ours(name)).collect();
         ensure!(foreign.is_empty(), "{name}.c, on the firing path, needs {foreign:?}");
     }

@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 
 use self::compiler::Compiler;
-use crate::{deps, paths, run};
+use crate::{deps, paths, programs, run};
 
 /// What Rust calls the system.
 pub(crate) const TARGET: &str = "x86_64-unknown-freebsd";
@@ -60,6 +60,8 @@ enum Verb {
     Harness,
     /// Builds the firing path for FreeBSD's kernel and links it into one module.
     Kernel,
+    /// Boots a guest under QEMU, records its doorbells and makes them again in the bhyve harness.
+    Replay,
     /// Writes the port's manual pages from docs.
     Manual {
         /// Only says whether they are what docs give.
@@ -78,9 +80,11 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Build => build(),
         Verb::Check => {
             check()?;
-            harness()
+            harness()?;
+            replay()
         }
         Verb::Harness => harness(),
+        Verb::Replay => replay(),
         Verb::Guest => guest::run(),
         Verb::Kernel => kernel::run(),
         Verb::Manual { check } => manual::run(check),
@@ -106,8 +110,32 @@ pub(crate) fn check() -> Result<()> {
 pub(crate) fn harness() -> Result<()> {
     guest::run()?;
     standin::run()?;
-    cargo(&["build", "--package", "cli", "--package", "hypertrace-bhyve"])?;
-    cargo(&["test", "--package", "freebsd-harness", "--", "--include-ignored"])
+    preloaded()?;
+    cargo(&[
+        "test",
+        "--package=freebsd-harness",
+        "--lib",
+        "--test=bhyve",
+        "--test=module",
+        "--",
+        "--include-ignored",
+    ])
+}
+
+/// A real guest's doorbells, recorded under QEMU and made again in the bhyve harness.
+///
+/// # Errors
+/// As [`harness`], or if no guest can be booted.
+pub(crate) fn replay() -> Result<()> {
+    deps::ensure()?;
+    programs::build()?;
+    preloaded()?;
+    cargo(&["test", "--package=freebsd-harness", "--test=replay", "--", "--ignored"])
+}
+
+/// `dtrace` and the bhyve shim, as the harnesses run them.
+fn preloaded() -> Result<()> {
+    cargo(&["build", "--package", "cli", "--package", "hypertrace-bhyve"])
 }
 
 /// `cargo check` of everything a FreeBSD user gets.

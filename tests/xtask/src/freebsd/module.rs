@@ -65,12 +65,17 @@ pub(crate) fn compile(release: Release, from: &Path, to: &Path, more: &[String])
     Ok(())
 }
 
-/// Compiles the C files of a folder and links them to the object `to`, beside theirs.
+/// Where the objects that a module was linked from lie.
+pub(crate) fn objects(module: &Path) -> PathBuf {
+    module.with_extension("objects")
+}
+
+/// Compiles the C files of a folder and links them to the object `to`.
 ///
 /// # Errors
 /// If one cannot be built.
 pub(crate) fn build(release: Release, from: &Path, to: &Path, flags: &[String]) -> Result<PathBuf> {
-    let place = to.with_extension("objects");
+    let place = objects(to);
     fs::create_dir_all(&place)?;
     let mut objects = Vec::new();
     for source in sources(from)? {
