@@ -17,7 +17,7 @@
  * same emulation is right.
  *
  * What the linker resolved by an ifunc has its address there, so both names have probes, at one
- * site. The firing path calls nothing of the kernel; the wrapper through which traps come to us is
+ * site: the function's own name comes first, since the linker has another size for the other. The firing path calls nothing of the kernel; the wrapper through which traps come to us is
  * never traced, nor is the kernel's debugger, nor we.
  */
 #include "hypertrace.h"
@@ -268,11 +268,14 @@ publish(const char *name, const char *module, uintptr_t addr, uint8_t kind, uint
 	return (ht_probe_add(&d));
 }
 
-/* Finds a function's sites, or takes those that another name of it has. */
+/* What a function is at least that has a frame and does anything. */
+#define	LEAST	16
+
+/* Finds a function's sites, or takes those that another name of it has; only these if size is 0. */
 static bool
 find_sites(struct function *function, uint32_t index, const uint8_t *code, size_t size)
 {
-	uint32_t offsets[MOST_RETURNS], entry = entry_offset(code, size), i;
+	uint32_t offsets[MOST_RETURNS], entry = entry_offset(code, size != 0 ? size : LEAST), i;
 	struct site *known;
 
 	if (entry == 0)
@@ -285,7 +288,7 @@ find_sites(struct function *function, uint32_t index, const uint8_t *code, size_
 		function->nreturns = first->nreturns;
 		return (true);
 	}
-	function->site = add_site(code, entry, index);
+	function->site = size != 0 ? add_site(code, entry, index) : 0;
 	if (function->site == 0)
 		return (false);
 	function->nreturns = find_returns(code, size, offsets);
@@ -308,7 +311,7 @@ link_alias(struct function *function, uint32_t index)
 	HT_WRITE(last->alias, index);
 }
 
-/* Adds a function under one of its names. Called while its file cannot go. */
+/* Adds a function under one of its names, whose size is 0 if unknown. Called while its file cannot go. */
 void
 ht_fbt_add(const char *name, linker_file_t file, const char *module, uintptr_t addr, size_t size)
 {

@@ -245,6 +245,8 @@ uint32_t ht_stack(const struct ht_event *event, uint64_t *frames, uint32_t most)
 /* types.c */
 
 int	ht_types_publish(linker_file_t file, const char *module, bool *complete);
+/* Of the file that was published last; false if its symbols are not known. */
+bool	ht_types_is_ifunc(const char *name);
 
 /*
  * Providers: publish; enable or disable one probe; forget a file's; let the hook go, when nothing is

@@ -121,6 +121,7 @@ module_name(linker_file_t file, char *name, size_t size)
 struct listing {
 	const char	*module;
 	bool		complete;	/* its symbols are announced */
+	bool		ifuncs;		/* it is the turn of names that an ifunc resolves */
 };
 
 static int
@@ -131,6 +132,12 @@ add_function(linker_file_t file, int number __unused, linker_symval_t *symbol, v
 
 	if (symbol->name == NULL || symbol->name[0] == '\0' || addr == 0)
 		return (0);
+	if (ht_types_is_ifunc(symbol->name) != listing->ifuncs)
+		return (0);
+	if (listing->ifuncs) {
+		ht_fbt_add(symbol->name, file, listing->module, addr, 0);
+		return (0);
+	}
 	ht_sdt_function(symbol->name, addr, symbol->size);
 	ht_fbt_add(symbol->name, file, listing->module, addr, symbol->size);
 	if (listing->complete)
@@ -166,6 +173,9 @@ publish_file(linker_file_t file, void *arg __unused)
 	known_files = known;
 	module_name(file, module, sizeof(module));
 	error = ht_types_publish(file, module, &listing.complete);
+	if (error == 0)
+		error = linker_file_function_listall(file, add_function, &listing);
+	listing.ifuncs = true;
 	if (error == 0)
 		error = linker_file_function_listall(file, add_function, &listing);
 	if (error == 0) {

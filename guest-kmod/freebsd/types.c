@@ -12,6 +12,26 @@
 #include <sys/linker.h>
 #include <machine/elf.h>
 
+/*
+ * Names of the file in hand that an ifunc resolves: the linker's list of functions gives each the
+ * address of what was chosen, but the size of what chooses. There are some twenty in a kernel.
+ */
+#define	IFUNCS	64
+
+static const char *ifuncs[IFUNCS];
+static uint32_t nifuncs;
+
+bool
+ht_types_is_ifunc(const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < nifuncs; i++)
+		if (strcmp(ifuncs[i], name) == 0)
+			return (true);
+	return (false);
+}
+
 /* Bytes of a container with its head, 0 if it is none. The linker's count is that on disk. */
 static size_t
 length_of(const linker_ctf_t *ctf)
@@ -86,6 +106,8 @@ send_symbols(const linker_ctf_t *ctf, linker_file_t file, const char *module)
 		    at->st_value - (uintptr_t)file->address >= file->size ||
 		    ctf->strtab[at->st_name] == '\0')
 			continue;
+		if (kind == 'i' && nifuncs < IFUNCS)
+			ifuncs[nifuncs++] = ctf->strtab + at->st_name;
 		error = ht_symbol_add(ctf->strtab + at->st_name, module, at->st_value, at->st_size,
 		    kind);
 	}
@@ -101,6 +123,7 @@ ht_types_publish(linker_file_t file, const char *module, bool *complete)
 {
 	linker_ctf_t ctf;
 
+	nifuncs = 0;
 	memset(&ctf, 0, sizeof(ctf));
 	*complete = linker_ctf_get(file, &ctf) == 0 && ctf.symtab != NULL && ctf.strtab != NULL;
 	if (!*complete) {

@@ -85,6 +85,7 @@ void	ht_host_wake(const volatile uint32_t *, int);
 void	ht_host_yield(int);
 int	ht_host_interrupts(int);
 void	ht_host_idle(int, void (*)(int));
+void	ht_host_tick(int, int);
 
 /* machine.c */
 int	ht_bound(void);

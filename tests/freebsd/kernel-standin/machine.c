@@ -155,7 +155,9 @@ interrupt(struct trapframe *frame)
 {
 	struct thread *td = curthread;
 	struct trapframe *before = td->td_intr_frame;
+	int cpu = curcpu;
 
+	ht_host_tick(cpu, 1);
 	td->td_intr_nesting_level++;
 	td->td_critnest++;
 	td->td_intr_frame = frame;
@@ -164,6 +166,7 @@ interrupt(struct trapframe *frame)
 	td->td_intr_frame = before;
 	td->td_critnest--;
 	td->td_intr_nesting_level--;
+	ht_host_tick(cpu, 0);
 }
 
 /* Threads that were preempted and have not run since, by the period in which that was. */
@@ -245,8 +248,18 @@ ht_kernel_switch(struct thread *td, int cpu)
 	pc->pc_curthread = td;
 	pc->pc_curpmap = &td->td_proc->p_vmspace->vm_pmap;
 	pc->pc_curpcb = td->td_pcb;
+	pc->pc_switchtime = rdtsc();
 	td->td_oncpu = td->td_lastcpu = cpu;
 	return (pc);
+}
+
+/* The other half: called on the thread that gives the CPU away. */
+void ht_kernel_leave(struct thread *, int);
+
+void
+ht_kernel_leave(struct thread *td, int cpu)
+{
+	td->td_runtime += rdtsc() - __pcpu[cpu].pc_switchtime;
 }
 
 /* CR3 while a thread runs. */

@@ -11,6 +11,7 @@
 #include <sys/libkern.h>
 #include <sys/sysctl.h>
 #include <sys/time.h>
+#include <machine/clock.h>
 
 /* The headers' are macros that ask for the compiler's own. */
 #undef malloc
@@ -409,10 +410,11 @@ nanotime(struct timespec *ts)
 	nanouptime(ts);
 }
 
+/* Threads' time is counted in cycles, as where the kernel trusts the counter. */
 static uint64_t
 ticks_now(void)
 {
-	return (ht_host_now());
+	return (rdtsc());
 }
 
 cpu_tick_f *cpu_ticks = ticks_now;
@@ -420,7 +422,7 @@ cpu_tick_f *cpu_ticks = ticks_now;
 uint64_t
 cpu_tickrate(void)
 {
-	return (1000000000);
+	return (tsc_freq);
 }
 
 void

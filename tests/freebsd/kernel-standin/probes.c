@@ -8,6 +8,7 @@
 
 #include <sys/jail.h>
 #include <sys/kthread.h>
+#include <sys/linker.h>
 #include <sys/lockstat.h>
 #include <sys/proc.h>
 #include <sys/resourcevar.h>
@@ -31,6 +32,9 @@ bool systrace_enabled;
 SDT_PROVIDER_DEFINE(proc);
 SDT_PROVIDER_DEFINE(io);
 SDT_PROVIDER_DEFINE(vfs);
+SDT_PROVIDER_DEFINE(nap);
+SDT_PROBE_DEFINE1(nap, , , start, "int");
+SDT_PROBE_DEFINE1(nap, , , done, "int");
 SDT_PROBE_DEFINE1(proc, , , exec, "char *");
 SDT_PROBE_DEFINE1(proc, , , exit, "int");
 SDT_PROBE_DEFINE3(io, , , start, "int", "size_t", "char *");
@@ -145,6 +149,8 @@ uint64_t standin_tail(uint64_t);
 void standin_leaf(void);
 uint64_t ht_work(uint64_t, uint64_t);
 uint64_t ht_work_vanishing(uint64_t);
+uint64_t ht_work_naps(uint64_t, uint64_t);
+uint64_t ht_work_abi(uint64_t, uint64_t);
 uint64_t ht_work_done(void);
 uint64_t ht_busy(uint64_t);
 
@@ -180,6 +186,68 @@ standin_leaf(void)
 {
 	__asm __volatile("");
 }
+
+/* What types are for: the harness describes this struct and these functions in CTF. */
+struct standin_item {
+	int			number;
+	char			text[12];
+	struct standin_item	*next;
+};
+CTASSERT(offsetof(struct standin_item, text) == 4 && offsetof(struct standin_item, next) == 16);
+
+int standin_items_taken = 40;
+int standin_item_take(struct standin_item *, int);
+
+__noinline int
+standin_item_take(struct standin_item *item, int times)
+{
+	standin_items_taken += times;
+	return (item->number * times);
+}
+
+static void
+take_items(int times)
+{
+	struct standin_item second = { 2, "second", NULL }, first = { 1, "first", &second };
+
+	standin_item_take(&first, times);
+}
+
+/* Names that an ifunc resolves: one before its function in the symbol table, one behind it. */
+uint64_t standin_first(uint64_t);
+uint64_t standin_first_plain(uint64_t);
+uint64_t standin_second(uint64_t);
+
+static __used void *
+choose_first(void)
+{
+	return (standin_first_plain);
+}
+
+uint64_t standin_first(uint64_t n) __attribute__((ifunc("choose_first")));
+
+/* Longer than what chooses it. */
+__noinline uint64_t
+standin_first_plain(uint64_t n)
+{
+	__asm __volatile("nop; nop; nop; nop; nop; nop; nop; nop; nop; nop; nop; nop; nop");
+	return (n * 5 + 2);
+}
+
+static __noinline uint64_t
+standin_second_plain(uint64_t n)
+{
+	__asm __volatile("");
+	return (n * 7 + 3);
+}
+
+static __used void *
+choose_second(void)
+{
+	return (standin_second_plain);
+}
+
+uint64_t standin_second(uint64_t n) __attribute__((ifunc("choose_second")));
 
 static __noinline int
 sys_standin_read(struct thread *td, void *uap)
@@ -224,6 +292,20 @@ struct sysentvec elf64_freebsd_sysvec = {
 	.sv_name = "FreeBSD ELF64",
 };
 
+/* A call that only processes of 32 bits make here. */
+static struct sysent freebsd32_sysent[] = {
+	[0] = { .sy_call = (sy_call_t *)nosys },
+	[1] = { .sy_call = sys_standin_read, .sy_narg = 3 },
+};
+static const char *freebsd32_syscallnames[] = { "#nosys", "freebsd32_read" };
+struct sysentvec ia32_freebsd_sysvec = {
+	.sv_size = nitems(freebsd32_sysent),
+	.sv_table = freebsd32_sysent,
+	.sv_syscallnames = freebsd32_syscallnames,
+	.sv_name = "FreeBSD ELF32",
+	.sv_flags = SV_ABI_FREEBSD | SV_ILP32,
+};
+
 /* syscallenter and syscallret, as far as DTrace is in them. */
 static __noinline int
 syscall_(struct thread *td, u_int code, register_t a, register_t b, register_t c)
@@ -233,7 +315,7 @@ syscall_(struct thread *td, u_int code, register_t a, register_t b, register_t c
 
 	memset(sa, 0, sizeof(*sa));
 	sa->code = code;
-	sa->callp = &sysent[code];
+	sa->callp = &td->td_proc->p_sysent->sv_table[code];
 	sa->args[0] = a;
 	sa->args[1] = b;
 	sa->args[2] = c;
@@ -262,8 +344,21 @@ enter_user(struct thread *td, struct trapframe *frame)
 struct job {
 	uint64_t	rounds;
 	bool		vanish;
+	uint64_t	naps;		/* milliseconds asleep, and as many awake */
+	u_int		call;		/* of its ABI */
 	struct proc	*p;
 };
+
+static void
+nap(uint64_t milliseconds)
+{
+	SDT_PROBE1(nap, , , start, 0);
+	pause_sbt("nap", milliseconds * SBT_1MS, 0, 0);
+	SDT_PROBE1(nap, , , done, 0);
+	SDT_PROBE1(nap, , , start, 1);
+	DELAY(milliseconds * 1000);
+	SDT_PROBE1(nap, , , done, 1);
+}
 
 static void
 worker(void *arg)
@@ -276,9 +371,14 @@ worker(void *arg)
 	enter_user(curthread, &frame);
 	SDT_PROBE1(proc, , , exec, curproc->p_comm);
 	for (n = 0; n < job->rounds; n++) {
-		syscall_(curthread, SYS_read, n % 8, ht_boot.user_address, 100 + n);
+		syscall_(curthread, job->call, n % 8, ht_boot.user_address, 100 + n);
 		standin_tail(n);
 		standin_leaf();
+		standin_first_plain(n);
+		standin_second_plain(n);
+		take_items(n);
+		if (job->naps != 0)
+			nap(job->naps);
 		atomic_add_64(&done, 1);
 	}
 	SDT_PROBE1(proc, , , exit, (int)n);
@@ -290,8 +390,9 @@ worker(void *arg)
 	kproc_exit(0);
 }
 
+/* A process that works as the job says, by calls of that ABI. */
 static void
-begin(uint64_t rounds, bool vanish)
+begin_as(const struct job *as, struct sysentvec *abi)
 {
 	struct job *job = malloc(sizeof(*job), M_WORK, M_WAITOK | M_ZERO);
 	struct proc *p = ht_proc_new("worker", &proc0, &www);
@@ -303,12 +404,26 @@ begin(uint64_t rounds, bool vanish)
 	}
 	p->p_flag = 0;
 	p->p_vmspace = &user_space;
-	p->p_sysent = &elf64_freebsd_sysvec;
-	job->rounds = rounds;
-	job->vanish = vanish;
+	p->p_sysent = abi;
+	*job = *as;
 	job->p = p;
 	atomic_add_int(&running, 1);
 	ht_spawn(p, "worker", worker, job);
+}
+
+static void
+begin(uint64_t rounds, bool vanish)
+{
+	struct job job = { .rounds = rounds, .vanish = vanish, .call = SYS_read };
+
+	begin_as(&job, &elf64_freebsd_sysvec);
+}
+
+static void
+wait_for_all(void)
+{
+	while (atomic_load_acq_int(&running) != 0)
+		tsleep(__DEVOLATILE(void *, &running), 0, "work", hz / 100);
 }
 
 /* So many processes that work so often; returns when all have ended. */
@@ -317,8 +432,39 @@ ht_work(uint64_t processes, uint64_t rounds)
 {
 	while (processes-- > 0)
 		begin(rounds, false);
-	while (atomic_load_acq_int(&running) != 0)
-		tsleep(__DEVOLATILE(void *, &running), 0, "work", hz / 100);
+	wait_for_all();
+	return (done);
+}
+
+/* One process that sleeps and then is busy for so long, so often. */
+uint64_t
+ht_work_naps(uint64_t rounds, uint64_t milliseconds)
+{
+	struct job job = { .rounds = rounds, .naps = milliseconds, .call = SYS_read };
+
+	begin_as(&job, &elf64_freebsd_sysvec);
+	wait_for_all();
+	return (done);
+}
+
+static int
+find_linux(linker_file_t file, void *place)
+{
+	*(caddr_t *)place = linker_file_lookup_symbol(file, "elf_linux_sysvec", 0);
+	return (*(caddr_t *)place != NULL);
+}
+
+/* One process of another ABI: of 32 bits, or what a module brings for Linux's. */
+uint64_t
+ht_work_abi(uint64_t rounds, uint64_t linux)
+{
+	struct job job = { .rounds = rounds, .call = 1 };
+	struct sysentvec *abi = &ia32_freebsd_sysvec;
+
+	if (linux != 0 && linker_file_foreach(find_linux, &abi) == 0)
+		return (0);
+	begin_as(&job, abi);
+	wait_for_all();
 	return (done);
 }
 
@@ -328,8 +474,7 @@ ht_work_vanishing(uint64_t processes)
 {
 	while (processes-- > 0)
 		begin(1, true);
-	while (atomic_load_acq_int(&running) != 0)
-		tsleep(__DEVOLATILE(void *, &running), 0, "work", hz / 100);
+	wait_for_all();
 	return (done);
 }
 

@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use anyhow::{Context as _, Result, bail, ensure};
 use host::control::{ConsumerEnd, MachineInfo, PROTOCOL_VERSION, Reply, Request};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::Signal;
 
 use crate::guest::ram;
 use crate::machine::{Release, built, compile, shim_library};
@@ -48,6 +49,14 @@ impl Guest {
     /// # Errors
     /// If something was not built, or it does not start.
     pub fn boot(release: Release, name: &str) -> Result<Self> {
+        Self::boot_with(release, name, &[])
+    }
+
+    /// The same with variables for `freebsd-guest`.
+    ///
+    /// # Errors
+    /// As [`Guest::boot`].
+    pub fn boot_with(release: Release, name: &str, variables: &[(&str, &str)]) -> Result<Self> {
         let programs = compile(release)?;
         let unique = format!("ht-guest-{}-{name}", std::process::id());
         let dir = std::env::temp_dir().join(unique);
@@ -63,6 +72,7 @@ impl Guest {
             .env("HYPERTRACE_DIR", &dir)
             .env("STANDIN_MEMORY", memory.as_raw_fd().to_string())
             .env("LD_PRELOAD", preload.join(":"))
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -77,7 +87,15 @@ impl Guest {
     /// # Errors
     /// As [`Guest::boot`], or if the module is refused.
     pub fn traced(release: Release, name: &str) -> Result<Self> {
-        let mut guest = Self::boot(release, name)?;
+        Self::traced_with(release, name, &[])
+    }
+
+    /// The same with variables for `freebsd-guest`.
+    ///
+    /// # Errors
+    /// As [`Guest::traced`].
+    pub fn traced_with(release: Release, name: &str, variables: &[(&str, &str)]) -> Result<Self> {
+        let mut guest = Self::boot_with(release, name, variables)?;
         ensure!(guest.load(MODULE)? == 0, "the module refuses to load");
         guest.ready()?;
         Ok(guest)
@@ -133,6 +151,24 @@ impl Guest {
     pub fn call(&mut self, function: &str, arguments: &[u64]) -> Result<u64> {
         let arguments: String = arguments.iter().map(|n| format!(" {n}")).collect();
         self.ask(&format!("call {function}{arguments}"))
+    }
+
+    /// RAM comes, if `STANDIN_LATE` kept it away.
+    ///
+    /// # Errors
+    /// If the guest is gone, or libvmmapi refuses.
+    pub fn add_memory(&mut self) -> Result<()> {
+        self.ask("memory").map(drop)
+    }
+
+    /// Stops the whole machine where it is, or lets it go on.
+    ///
+    /// # Errors
+    /// If it is gone.
+    pub fn suspend(&self, on: bool) -> Result<()> {
+        let process = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
+        let signal = if on { Signal::SIGSTOP } else { Signal::SIGCONT };
+        Ok(nix::sys::signal::kill(process, signal)?)
     }
 
     /// How many exits bhyve saw.

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::machine::built;
 
@@ -50,6 +50,12 @@ impl Trace {
     pub fn wait_for(&mut self, wanted: &str) -> Result<()> {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
+        if line.is_empty() {
+            let mut messages = String::new();
+            let mut said = self.child.stderr.take().context("no standard error")?;
+            said.read_to_string(&mut messages)?;
+            bail!("dtrace ended: {messages}");
+        }
         ensure!(line == wanted, "dtrace says {line:?}");
         Ok(())
     }

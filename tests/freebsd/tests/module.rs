@@ -332,3 +332,185 @@ fn other_modules_come_and_go() {
         assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
     }
 }
+
+/// QEMU's doorbell is chosen where CPUID does not say bhyve: a store into the page, to the byte that
+/// the plugin looks for; the port is nobody's there.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn the_store_rings_where_bhyve_is_not() {
+    for release in RELEASES {
+        let name = format!("store-{release:?}");
+        let variables = [("STANDIN_VENDOR", "TCGTCGTCGTCG")];
+        let mut guest = Guest::traced_with(release, &name, &variables).expect("the module loads");
+        let text =
+            format!("{name}:io:::start {{ @ = count(); }} {name}:proc:::exit {{ exit(0); }}");
+        let trace = script(&guest, &text);
+        guest.call("ht_work", &[1, 50]).expect("works");
+        assert_eq!(lines(&trace.finish().expect("ends")), ["50"]);
+        guest.unload_at_last(MODULE).expect("unloads");
+        assert_eq!(guest.passed().expect("answers"), 0);
+    }
+}
+
+/// A thread's own time stands while it sleeps, and goes on while it runs.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn a_threads_time_stands_while_it_sleeps() {
+    for release in RELEASES {
+        let mut guest = traced(release, "vtime");
+        let name = format!("vtime-{release:?}");
+        let text = format!(
+            r#"{name}:nap:::start {{ self->t = timestamp; self->v = vtimestamp; }}
+               {name}:nap:::done /self->t/ {{
+                   this->t = timestamp - self->t;
+                   this->v = vtimestamp - self->v;
+                   @less[arg0] = sum(2 * this->v < this->t);
+                   @back[arg0] = sum(vtimestamp < self->v);
+                   self->t = 0;
+               }}
+               {name}:proc:::exit {{ exit(0); }}"#
+        );
+        let trace = script(&guest, &text);
+        guest.call("ht_work_naps", &[20, 20]).expect("works");
+        let output = lines(&trace.finish().expect("ends"));
+        let [awake, asleep, back @ ..] = output.as_slice() else { panic!("{output:#?}") };
+        let of = |line: &String, key: &str| line.strip_prefix(key).and_then(|n| n.parse().ok());
+        // This machine may take the process's CPU away at any time, which the thread cannot know;
+        // but not each time.
+        assert!(of(awake, "1 ").is_some_and(|n: u64| n < 10), "{output:#?}");
+        assert!(of(asleep, "0 ").is_some_and(|n: u64| n > 10), "{output:#?}");
+        assert!(back.iter().all(|line| line.ends_with(" 0")), "{output:#?}");
+        guest.unload_at_last(MODULE).expect("unloads");
+        assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
+    }
+}
+
+/// Types from the kernel's CTF, of either version: arguments, members, pointers that are followed,
+/// variables; and names that an ifunc resolves, which lie at one place with their functions'.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn types_come_from_the_kernels_ctf() {
+    for (release, version) in RELEASES.into_iter().flat_map(|r| [(r, "2"), (r, "3")]) {
+        let name = format!("ctf{version}-{release:?}");
+        let variables = [("STANDIN_TYPES", version)];
+        let mut guest = Guest::traced_with(release, &name, &variables).expect("the module loads");
+        let text = format!(
+            r#"{name}:fbt:kernel:standin_item_take:entry {{
+                   @[stringof(args[0]->text), stringof(args[0]->next->text), args[0]->number + args[0]->next->number] = sum(args[1]);
+                   @size = max(sizeof (struct standin_item));
+               }}
+               {name}:fbt:kernel:standin_item_take:return {{ @taken = sum(args[1]); @all = max(`standin_items_taken); }}
+               {name}:fbt:kernel:standin_first*: {{ @f[probefunc, probename] = sum(arg1); }}
+               {name}:fbt:kernel:standin_second*: {{ @s[probefunc, probename] = sum(arg1); }}
+               {name}:fbt:kernel:standin_lookup:entry {{ @p[copyinstr((uintptr_t)args[0])] = sum(args[1]); }}
+               {name}:proc:::exit {{ exit(0); }}"#
+        );
+        let trace = script(&guest, &text);
+        guest.call("ht_work", &[1, 8]).expect("works");
+        let output = lines(&trace.finish().expect("ends"));
+        // The sum of all n below 8 is 28.
+        for line in ["first second 3 28", "24", "28", "68", "/etc/nothing 28"] {
+            assert!(output.contains(&line.to_owned()), "{version}: {line}: {output:#?}");
+        }
+        for (first, second) in [("", ""), ("_plain", "_plain")] {
+            let first = format!("standin_first{first} return {}", 28 * 5 + 8 * 2);
+            let second = format!("standin_second{second} return {}", 28 * 7 + 8 * 3);
+            assert!(output.contains(&first), "{first}: {output:#?}");
+            assert!(output.contains(&second), "{second}: {output:#?}");
+        }
+        guest.unload_at_last(MODULE).expect("unloads");
+        assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
+    }
+}
+
+/// System calls of other ABIs: 32-bit FreeBSD's are the kernel's own, Linux's come and go with their
+/// module.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn system_calls_of_other_abis_fire() {
+    for release in RELEASES {
+        let mut guest = traced(release, "abi");
+        let name = format!("abi-{release:?}");
+        let text = format!(
+            r#"{name}:syscall:freebsd32::entry {{ @[probefunc, arg0, copyinstr(arg1)] = count(); }}
+               {name}:syscall:freebsd32::return {{ @r[probefunc, errno] = count(); }}
+               {name}:syscall:freebsd:: {{ @native = count(); }}
+               {name}:proc:::exit {{ exit(0); }}"#
+        );
+        let trace = script(&guest, &text);
+        assert_eq!(guest.call("ht_work_abi", &[8, 0]).expect("works"), 8);
+        let output = lines(&trace.finish().expect("ends"));
+        for line in [
+            "freebsd32_read 0 /etc/nothing 1",
+            "freebsd32_read 7 /etc/nothing 1",
+            "freebsd32_read 2 7",
+            "freebsd32_read 0 1",
+        ] {
+            assert!(output.contains(&line.to_owned()), "{line}: {output:#?}");
+        }
+        assert!(output.iter().all(|line| line.contains("freebsd32")), "{output:#?}");
+        assert_eq!(guest.load("extra").expect("answers"), 0);
+        let text = format!(
+            r#"{name}:syscall:linux:linux_getpid:return {{ @[probefunc, arg0 == pid] = count(); }}
+               {name}:proc:::exit {{ exit(0); }}"#
+        );
+        let trace = loop {
+            let mut trace = Trace::start(&guest.dir, &text).expect("dtrace runs");
+            if trace.wait_ready().is_ok() {
+                break trace;
+            }
+        };
+        assert_eq!(guest.call("ht_work_abi", &[5, 1]).expect("works"), 13);
+        assert_eq!(lines(&trace.finish().expect("ends")), ["linux_getpid 1 5"]);
+        guest.unload_at_last("extra").expect("unloads");
+        guest.unload_at_last(MODULE).expect("unloads");
+        assert_eq!(guest.call("ht_leaked", &[]).expect("answers"), 0);
+    }
+}
+
+/// RAM that comes after the module was loaded: what it said before was lost, and it says it again.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn memory_may_come_late() {
+    for release in RELEASES {
+        let name = format!("late-{release:?}");
+        let mut guest = Guest::boot_with(release, &name, &[("STANDIN_LATE", "1")]).expect("boots");
+        assert_eq!(guest.load(MODULE).expect("answers"), 0);
+        guest.call("ht_work", &[1, 10]).expect("works");
+        guest.add_memory().expect("comes");
+        guest.ready().expect("HELLO at last");
+        let text =
+            format!("{name}:io:::start {{ @ = count(); }} {name}:proc:::exit {{ exit(0); }}");
+        let trace = script(&guest, &text);
+        guest.call("ht_work", &[1, 10]).expect("works");
+        assert_eq!(lines(&trace.finish().expect("ends")), ["10"]);
+        guest.unload_at_last(MODULE).expect("unloads");
+    }
+}
+
+/// A machine that stands still wherever it was, mid-fire too, and goes on: nothing is lost, and
+/// meanwhile the script does not wait for it.
+#[test]
+#[ignore = "needs `cargo xtask freebsd harness`"]
+fn a_suspended_machine_goes_on() {
+    for release in RELEASES {
+        let mut guest = traced(release, "suspended");
+        let name = format!("suspended-{release:?}");
+        let text = format!(
+            r#"{name}:io:::start {{ n++; @ = count(); }}
+               tick-10ms {{ ticks++; }}
+               tick-10ms /n > 500 && !said/ {{ said = 1; printf("fires\n"); ticks = 0; }}
+               tick-10ms /said == 1 && ticks == 30/ {{ said = 2; printf("stands\n"); before = n; }}
+               tick-10ms /said == 2 && n > before + 500/ {{ printf("goes on\n"); exit(0); }}"#
+        );
+        let mut trace = script(&guest, &text);
+        assert_eq!(guest.call("ht_busy", &[2]).expect("works"), 0);
+        trace.wait_for("fires\n").expect("fires");
+        guest.suspend(true).expect("stops");
+        trace.wait_for("stands\n").expect("the host's own probes fire");
+        guest.suspend(false).expect("goes on");
+        trace.wait_for("goes on\n").expect("fires again");
+        trace.finish().expect("ends");
+        guest.unload_at_last(MODULE).expect("unloads");
+    }
+}

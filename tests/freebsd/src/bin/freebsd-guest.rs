@@ -9,13 +9,16 @@
 //!  unload MODULE        likewise
 //!  call FUNCTION N…     what a function of the kernel returns
 //!  passed               how many exits bhyve saw
+//!  memory               RAM comes, if STANDIN_LATE kept it away
 //! ```
+//! `STANDIN_VENDOR` is what CPUID says of the hypervisor, `STANDIN_TYPES` the version of CTF in which
+//! the kernel has types; without them it is bhyve, and there are none.
 
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use freebsd_harness::guest::shell::Shell;
+use freebsd_harness::guest::shell::{BHYVE, Options, Shell};
 use freebsd_harness::guest::{monitor, ram};
 
 fn main() -> Result<()> {
@@ -33,8 +36,16 @@ fn main() -> Result<()> {
     };
     let objects = objects.iter().map(read).collect::<Result<Vec<_>>>()?;
     let ram = ram::Ram::map(memory)?;
-    monitor::start(name, vcpus, ram::SIZE)?;
-    let mut shell = Shell::boot(ram, vcpus, objects)?;
+    let variable = |name: &str| std::env::var(name).ok();
+    let options = Options {
+        vendor: match variable("STANDIN_VENDOR") {
+            Some(vendor) => vendor.as_bytes().try_into().context("a vendor has 12 letters")?,
+            None => *BHYVE,
+        },
+        types: variable("STANDIN_TYPES").map(|version| version.parse()).transpose()?,
+    };
+    monitor::start(name, vcpus, ram::SIZE, variable("STANDIN_LATE").is_some())?;
+    let mut shell = Shell::boot(ram, vcpus, &options, objects)?;
     for line in std::io::stdin().lock().lines() {
         let answer = match shell.command(&line?) {
             Ok(answer) => answer,

@@ -15,6 +15,8 @@ use anyhow::{Context as _, Result};
 pub struct Switch {
     /// `ht_kernel_switch(td, cpu)`: the CPU's current thread is this one; returns its `struct pcpu`.
     pub switch: extern "C" fn(u64, i32) -> u64,
+    /// `ht_kernel_leave(td, cpu)`: the thread gives the CPU away.
+    pub leave: extern "C" fn(u64, i32),
     /// `ht_kernel_root(td)`: CR3 while this thread runs.
     pub root: extern "C" fn(u64) -> u64,
 }
@@ -123,7 +125,9 @@ fn take(cpus: &Cpus, holders: &mut [Option<libc::pid_t>], cpu: usize) {
 
 /// Gives the CPU away.
 pub fn release() {
-    let (Some(cpus), Ok(cpu)) = (CPUS.get(), usize::try_from(CPU.replace(-1))) else { return };
+    let number = CPU.replace(-1);
+    let (Some(cpus), Ok(cpu)) = (CPUS.get(), usize::try_from(number)) else { return };
+    (cpus.switch.leave)(THREAD.get(), number);
     let mut holders = cpus.holders.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(holder) = holders.get_mut(cpu) {
         *holder = None;

@@ -5,6 +5,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -82,6 +83,7 @@ pub fn find(name: &str) -> Option<u64> {
         "ht_host_yield" => ht_host_yield as *const (),
         "ht_host_interrupts" => ht_host_interrupts as *const (),
         "ht_host_idle" => ht_host_idle as *const (),
+        "ht_host_tick" => ht_host_tick as *const (),
         _ => return None,
     };
     Some(address.addr() as u64)
@@ -220,6 +222,41 @@ extern "C" fn ht_host_interrupts(on: c_int) -> c_int {
     c_int::from(before)
 }
 
+/// The work of a CPU's ticks, in nanoseconds of the clock.
+#[derive(Debug, Default)]
+struct Ticks {
+    /// When the one that is worked on began; 0 if none is.
+    began: AtomicU64,
+    /// When the last was done, and how long it took.
+    done: AtomicU64,
+    took: AtomicU64,
+}
+
+impl Ticks {
+    /// Whether a tick may come: none is worked on, and the CPU has since done something else for as
+    /// long as the last one took. On a slow machine, with every function traced, a tick may take
+    /// longer than the time to the next.
+    fn may_come(&self) -> bool {
+        let since = ht_host_now().saturating_sub(self.done.load(Ordering::Relaxed));
+        self.began.load(Ordering::Relaxed) == 0 && since >= self.took.load(Ordering::Relaxed)
+    }
+}
+
+static TICKS: [Ticks; 8] = [const {
+    Ticks { began: AtomicU64::new(0), done: AtomicU64::new(0), took: AtomicU64::new(0) }
+}; 8];
+
+/// The kernel begins, or ends, the work of a tick.
+extern "C" fn ht_host_tick(cpu: c_int, begins: c_int) {
+    let Some(ticks) = bound(cpu).and_then(|cpu| TICKS.get(cpu)) else { return };
+    let now = ht_host_now();
+    let began = ticks.began.swap(if begins != 0 { now } else { 0 }, Ordering::Relaxed);
+    if begins == 0 {
+        ticks.took.store(now.saturating_sub(began), Ordering::Relaxed);
+        ticks.done.store(now, Ordering::Relaxed);
+    }
+}
+
 /// A CPU's idle thread: at every tick it interrupts whoever runs, or takes the interrupt itself.
 extern "C" fn ht_host_idle(cpu: c_int, tick: extern "C" fn(c_int)) {
     let Some(number) = bound(cpu) else { return };
@@ -227,6 +264,9 @@ extern "C" fn ht_host_idle(cpu: c_int, tick: extern "C" fn(c_int)) {
     cpus::release();
     loop {
         std::thread::sleep(Duration::from_millis(1));
+        if TICKS.get(number).is_some_and(|ticks| !ticks.may_come()) {
+            continue;
+        }
         match cpus::acquire_idle(number) {
             Some(holder) => {
                 let process = nix::unistd::getpid().as_raw();

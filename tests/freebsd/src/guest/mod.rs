@@ -15,6 +15,7 @@
 //! ([`ram`]), though the process itself runs on Linux's.
 
 pub mod cpus;
+pub mod ctf;
 pub mod host;
 pub mod kld;
 pub mod monitor;

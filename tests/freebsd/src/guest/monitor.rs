@@ -17,9 +17,14 @@ use crate::exit::{Exit, SIZE};
 /// The stand-in's `standin_exit`.
 type StandinExit = unsafe extern "C" fn(*mut Vmctx, c_int, *const c_void, c_int);
 
+/// libvmmapi's `vm_setup_memory`.
+type SetupMemory = unsafe extern "C" fn(*mut Vmctx, usize, c_int) -> c_int;
+
 struct Monitor {
     context: usize,
     exit: StandinExit,
+    setup_memory: SetupMemory,
+    ram: usize,
 }
 
 static MONITOR: OnceLock<Monitor> = OnceLock::new();
@@ -41,17 +46,17 @@ macro_rules! function {
     }};
 }
 
-/// Opens the VM, gives it so many bytes of RAM, enters the sandbox and runs the vCPUs.
+/// Opens the VM, gives it so many bytes of RAM (later, by [`add_memory`], if `late`), enters the
+/// sandbox and runs the vCPUs.
 ///
 /// # Errors
 /// If something is not preloaded or fails.
-pub fn start(name: &str, vcpus: u32, ram: u64) -> Result<()> {
+pub fn start(name: &str, vcpus: u32, ram: u64, late: bool) -> Result<()> {
     let open = function!(c"vm_open" as unsafe extern "C" fn(*const i8) -> *mut Vmctx);
     let set_topology = function!(
         c"vm_set_topology" as unsafe extern "C" fn(*mut Vmctx, u16, u16, u16, u16) -> c_int
     );
-    let setup_memory =
-        function!(c"vm_setup_memory" as unsafe extern "C" fn(*mut Vmctx, usize, c_int) -> c_int);
+    let setup_memory = function!(c"vm_setup_memory" as SetupMemory);
     let vcpu_open = function!(c"vm_vcpu_open" as VmVcpuOpen);
     let cap_enter = function!(c"cap_enter" as unsafe extern "C" fn() -> c_int);
     let run = function!(c"vm_run" as VmRun);
@@ -63,15 +68,16 @@ pub fn start(name: &str, vcpus: u32, ram: u64) -> Result<()> {
     // SAFETY: the VM just opened.
     let failed = unsafe { set_topology(context, 1, u16::try_from(vcpus)?, 1, 0) };
     ensure!(failed == 0, "vm_set_topology");
-    // SAFETY: as above.
-    let failed = unsafe { setup_memory(context, usize::try_from(ram)?, 1) };
-    ensure!(failed == 0, "vm_setup_memory");
     let numbers = 0..c_int::try_from(vcpus)?;
     // SAFETY: as above.
     let handles: Vec<usize> =
         numbers.map(|n| unsafe { vcpu_open(context, n) }.expose_provenance()).collect();
-    let monitor = Monitor { context: context.expose_provenance(), exit };
+    let ram = usize::try_from(ram)?;
+    let monitor = Monitor { context: context.expose_provenance(), exit, setup_memory, ram };
     ensure!(MONITOR.set(monitor).is_ok(), "two VMs");
+    if !late {
+        add_memory()?;
+    }
     // glibc looks into /sys for the number of CPUs when it needs a second arena; one is enough.
     // SAFETY: changes a setting of the allocator.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
@@ -82,6 +88,19 @@ pub fn start(name: &str, vcpus: u32, ram: u64) -> Result<()> {
         std::thread::spawn(move || vm_loop(run, handle));
     }
     Ok(())
+}
+
+/// The VM's RAM comes; returns 0.
+///
+/// # Errors
+/// If libvmmapi refuses.
+pub fn add_memory() -> Result<u64> {
+    let monitor = MONITOR.get().context("no VM")?;
+    let context = std::ptr::with_exposed_provenance_mut(monitor.context);
+    // SAFETY: the VM that was opened.
+    let failed = unsafe { (monitor.setup_memory)(context, monitor.ram, 1) };
+    ensure!(failed == 0, "vm_setup_memory");
+    Ok(0)
 }
 
 /// bhyve's vm_loop: an exit that comes here is nobody's, and the guest runs on.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use super::host::{self, Boot, File};
 use super::kld::{self, Image};
 use super::ram::{self, HEAP, Ram};
-use super::{cpus, monitor, trap};
+use super::{cpus, ctf, monitor, trap};
 
 /// A function of the kernel with as many arguments as registers hold.
 type Function = extern "C" fn(u64, u64, u64, u64) -> u64;
@@ -41,34 +41,54 @@ impl std::fmt::Debug for Job {
 }
 
 /// What CPUID says on bhyve.
-const VENDOR: &[u8; 12] = b"bhyve bhyve ";
+pub const BHYVE: &[u8; 12] = b"bhyve bhyve ";
+
+/// What a machine may have otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// What CPUID says of the hypervisor.
+    pub vendor: [u8; 12],
+    /// The version of CTF in which the kernel has types, if it has some.
+    pub types: Option<u8>,
+}
 
 impl Shell {
     /// Loads the first object as the kernel and boots it; the others may be loaded later.
     ///
     /// # Errors
     /// If the kernel cannot be loaded.
-    pub fn boot(mut ram: Ram, vcpus: u32, objects: Vec<(String, Vec<u8>)>) -> Result<Self> {
+    pub fn boot(
+        mut ram: Ram,
+        vcpus: u32,
+        options: &Options,
+        objects: Vec<(String, Vec<u8>)>,
+    ) -> Result<Self> {
         let mut objects = objects.into_iter();
         let (_, kernel) = objects.next().context("no kernel")?;
-        let image = place(&mut ram, &kernel, &|name: &str| host::find(name))?;
+        trap::hear_stores(options.vendor != *BHYVE);
+        let mut image = place(&mut ram, &kernel, &|name: &str| host::find(name))?;
         let symbols = image.globals.clone();
         let find = |name: &str| symbols.get(name).copied().with_context(|| format!("no {name}"));
         // SAFETY: a function of the stand-in kernel, of that type.
         let switch = unsafe { function(find("ht_kernel_switch")?) };
         // SAFETY: as above.
+        let leave = unsafe { function(find("ht_kernel_leave")?) };
+        // SAFETY: as above.
         let root = unsafe { function(find("ht_kernel_root")?) };
-        cpus::start(usize::try_from(vcpus)?, cpus::Switch { switch, root })?;
+        cpus::start(usize::try_from(vcpus)?, cpus::Switch { switch, leave, root })?;
         trap::start(trap::Machine {
             breakpoint: find("Xbpt")?,
             page_fault: find("Xpage")?,
             timer: find("Xtimerint")?,
-            vendor: *VENDOR,
+            vendor: options.vendor,
         })?;
-        let (jobs, results) = first_thread(&mut ram, vcpus, &symbols)?;
+        let (jobs, results) = first_thread(&mut ram, vcpus, options.vendor, &symbols)?;
         let objects = objects.collect();
         let loaded = BTreeMap::new();
         let mut shell = Self { ram, objects, kernel: symbols, loaded, jobs, results };
+        if let Some(version) = options.types {
+            image.ctf = ctf::kernel(version, &image.symtab, &image.strtab);
+        }
         let file = shell.describe("kernel", &image)?;
         shell.call("ht_kernel_add_file", &[file])?;
         shell.call("ht_kernel_start", &[])?;
@@ -85,6 +105,7 @@ impl Shell {
             ["load", name] => self.load(name)?,
             ["unload", name] => self.unload(name)?,
             ["passed"] => monitor::passed(),
+            ["memory"] => monitor::add_memory()?,
             ["call", name, arguments @ ..] => {
                 let numbers = arguments.iter().map(|word| word.parse());
                 self.call(name, &numbers.collect::<Result<Vec<u64>, _>>()?)?
@@ -189,13 +210,14 @@ const STACK: usize = 128 << 10;
 fn first_thread(
     ram: &mut Ram,
     vcpus: u32,
+    hypervisor: [u8; 12],
     symbols: &BTreeMap<String, u64>,
 ) -> Result<(Sender<Job>, Receiver<u64>)> {
     let stack = ram.image(STACK as u64)?;
     let (jobs, take) = channel::<Job>();
     let (give, results) = channel();
     let mut vendor = [0; 16];
-    vendor.iter_mut().zip(VENDOR).for_each(|(to, from)| *to = *from);
+    vendor.iter_mut().zip(hypervisor).for_each(|(to, from)| *to = from);
     let boot = Boot {
         cpus: i32::try_from(vcpus)?,
         pad: 0,

@@ -11,6 +11,7 @@
 //! | `cli`, `sti`, `mov` from and to control registers, `rdmsr`, `wrmsr`, `swapgs` | SIGSEGV | itself |
 //! | `iretq` to the kernel's segment | SIGSEGV | itself |
 //! | `popfq`, `cpuid` | none: see [`Patches`] | itself |
+//! | the store that is QEMU's doorbell | none: see [`hear_stores`] | itself, and an exit of the vCPU |
 //! | `int3` | SIGTRAP | `#BP` |
 //! | a bad access | SIGSEGV, SIGBUS | `#PF` |
 //! | | SIGUSR1, from a CPU's idle thread | the timer's interrupt |
@@ -18,6 +19,7 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 use iced_x86::{Code, Decoder, DecoderOptions};
@@ -202,8 +204,27 @@ impl Registers<'_> {
         self.set(libc::REG_EFL, kept | flags & PLAIN_FLAGS);
     }
 
+    /// The store that rings under QEMU, as its plugin hears it.
+    fn doorbell(&mut self) {
+        let Some(cpu) = cpus::current() else { panic("a doorbell without a CPU") };
+        let displacement = u64::from(hypercall::DOORBELL_DISPLACEMENT);
+        let at = self.get(libc::REG_RDI).wrapping_add(displacement);
+        if ram::put(at, &self.get(libc::REG_RSI).to_le_bytes()).is_err() {
+            panic(&format!("a doorbell's store to {at:#x}"));
+        }
+        if at & 0xfff == hypercall::DOORBELL_OFFSET as u64 {
+            let frame = u32::try_from((at - ram::BASE) >> 12).unwrap_or(u32::MAX);
+            monitor::exit(cpu, &Exit::doorbell(frame));
+        }
+        self.skip(hypercall::DOORBELL.len() as u64);
+    }
+
     fn port(&mut self, bytes: u8, flags: u8, len: u64) {
         let Some(cpu) = cpus::current() else { panic("a port access without a CPU") };
+        if HEARS_STORES.load(Ordering::Relaxed) {
+            // Not bhyve: nobody drives this port.
+            return self.skip(len);
+        }
         let [low, high, ..] = self.get(libc::REG_RDX).to_le_bytes();
         let [a, b, c, d, ..] = self.get(libc::REG_RAX).to_le_bytes();
         let port = u16::from_le_bytes([low, high]);
@@ -301,6 +322,9 @@ fn illegal(registers: &mut Registers<'_>, machine: &Machine) {
         Some([0x0f, 0x0b, ..]) if PATCHES.get().is_some_and(|p| p.cpuid.contains(&ip)) => {
             registers.cpuid(machine);
         }
+        Some([0x0f, 0x0b, ..]) if PATCHES.get().is_some_and(|p| p.doorbell.contains(&ip)) => {
+            registers.doorbell();
+        }
         _ => panic(&format!("an illegal instruction at {ip:#x}")),
     }
 }
@@ -354,6 +378,16 @@ fn privileged(registers: &mut Registers<'_>, machine: &Machine, address: u64) {
 pub struct Patches {
     popfq: std::collections::BTreeSet<u64>,
     cpuid: std::collections::BTreeSet<u64>,
+    doorbell: std::collections::BTreeSet<u64>,
+}
+
+/// Whether stores ring, as under QEMU, and not the port.
+static HEARS_STORES: AtomicBool = AtomicBool::new(false);
+
+/// Says whether a machine is QEMU: then the store that is its doorbell is replaced, too, in objects
+/// that are loaded from now on, by an instruction that faults; and an `out` reaches nobody.
+pub fn hear_stores(on: bool) {
+    HEARS_STORES.store(on, Ordering::Relaxed);
 }
 
 static PATCHES: PatchCell = PatchCell(std::sync::RwLock::new(None));
@@ -374,6 +408,7 @@ pub fn patch(bytes: &mut [u8], base: u64, code: &[std::ops::Range<u64>]) {
     if let Some(before) = PATCHES.get() {
         found.popfq.clone_from(&before.popfq);
         found.cpuid.clone_from(&before.cpuid);
+        found.doorbell.clone_from(&before.doorbell);
     }
     for range in code {
         let within = |address: u64| usize::try_from(address - base).unwrap_or(usize::MAX);
@@ -381,7 +416,13 @@ pub fn patch(bytes: &mut [u8], base: u64, code: &[std::ops::Range<u64>]) {
         let here: Vec<(usize, Code)> =
             Decoder::with_ip(64, text, range.start, DecoderOptions::NONE)
                 .iter()
-                .filter(|instruction| matches!(instruction.code(), Code::Popfq | Code::Cpuid))
+                .filter(|instruction| {
+                    let doorbell = instruction.code() == Code::Mov_rm64_r64
+                        && instruction.memory_displacement64()
+                            == u64::from(hypercall::DOORBELL_DISPLACEMENT);
+                    matches!(instruction.code(), Code::Popfq | Code::Cpuid)
+                        || doorbell && HEARS_STORES.load(Ordering::Relaxed)
+                })
                 .map(|instruction| {
                     let at = instruction.ip() - range.start;
                     (usize::try_from(at).unwrap_or(usize::MAX), instruction.code())
@@ -390,7 +431,8 @@ pub fn patch(bytes: &mut [u8], base: u64, code: &[std::ops::Range<u64>]) {
         for (at, what) in here {
             let (set, new): (_, &[u8]) = match what {
                 Code::Popfq => (&mut found.popfq, &[0xf4]),
-                _ => (&mut found.cpuid, &[0x0f, 0x0b]),
+                Code::Cpuid => (&mut found.cpuid, &[0x0f, 0x0b]),
+                _ => (&mut found.doorbell, &[0x0f, 0x0b]),
             };
             set.insert(range.start + at as u64);
             if let Some(place) = text.get_mut(at..at + new.len()) {
