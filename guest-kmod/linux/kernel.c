@@ -163,13 +163,16 @@ int ht_each_module_symbol(struct module *mod, ht_symbol_fn fn, void *data)
 #endif
 }
 
-/* Every live module but ours. The list is copied under its lock, each module held, so that `fn`
- * may sleep and take other locks. */
+/* Every live module but ours. The list is copied under its lock, a part at a time, so that `fn` may
+ * sleep and take other locks. No module is held: a reference would make an rmmod of that moment fail.
+ * One that is unloaded meanwhile stays in memory and in the list until its notifiers are through, and
+ * ours waits for ht_lock. */
 void ht_each_module(void (*fn)(struct module *mod))
 {
-	struct module *held[64], *mod, *after = NULL;
+	struct module *part[64], *mod, *after = NULL;
 	int count, i;
 
+	lockdep_assert_held(&ht_lock);
 	do {
 		bool skipping = after != NULL;
 
@@ -182,19 +185,13 @@ void ht_each_module(void (*fn)(struct module *mod))
 			}
 			if (mod == THIS_MODULE || mod->state != MODULE_STATE_LIVE)
 				continue;
-			if (count < ARRAY_SIZE(held) && try_module_get(mod))
-				held[count++] = mod;
-			if (count == ARRAY_SIZE(held))
+			part[count++] = mod;
+			if (count == ARRAY_SIZE(part))
 				break;
 		}
 		mutex_unlock(k.module_mutex);
-		if (after)
-			module_put(after);
-		after = count == ARRAY_SIZE(held) ? held[count - 1] : NULL;
-		for (i = 0; i < count; i++) {
-			fn(held[i]);
-			if (held[i] != after)
-				module_put(held[i]);
-		}
+		after = count == ARRAY_SIZE(part) ? part[count - 1] : NULL;
+		for (i = 0; i < count; i++)
+			fn(part[i]);
 	} while (after);
 }
