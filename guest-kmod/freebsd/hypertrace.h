@@ -41,6 +41,7 @@
 #include <machine/cpufunc.h>
 
 #include "hypertrace_abi.h"
+#include "hypertrace_entry.h"
 
 #ifndef __amd64__
 #error "HyperTrace's guest module is for amd64"
@@ -165,18 +166,6 @@ struct ht_probe {
 	uint8_t		enabled;
 	uint16_t	reserved;
 	uint32_t	index;	/* in its provider's own table */
-};
-
-struct ht_description {
-	uint8_t		kind;
-	uint8_t		nargs;
-	uint32_t	index;
-	uintptr_t	address;
-	const char	*provider;
-	const char	*module;
-	const char	*function;
-	const char	*name;
-	const char	*args;
 };
 
 uint32_t ht_probes(void);

@@ -79,16 +79,7 @@ ht_profile_publish(void)
 	uint32_t i;
 
 	for (i = 0; i < HT_RATES; i++) {
-		struct ht_description d = {
-			.kind = ht_rate_is_tick(i) ? HT_PROBE_KIND_TICK : HT_PROBE_KIND_PROFILE,
-			.nargs = 2,
-			.index = i,
-			.provider = "profile",
-			.module = "",
-			.function = "",
-			.name = ht_rates[i].name,
-			.args = "unsigned long, unsigned long",
-		};
+		struct ht_description d = ht_rate_description(i);
 
 		ids[i] = ht_probe_add(&d);
 	}

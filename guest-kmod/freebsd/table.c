@@ -5,7 +5,6 @@
  * Ids go up without gaps and are never given out twice while the host knows us.
  */
 #include "hypertrace.h"
-#include "hypertrace_entry.h"
 
 static struct ht_chunks table = { .size = sizeof(struct ht_probe) };
 static uint32_t most_probes;
@@ -36,9 +35,9 @@ ht_probe(uint32_t id)
 }
 
 static void
-finish(struct batch *batch, void *entry, uint8_t *end)
+finish(struct batch *batch, uint32_t len)
 {
-	batch->len += ht_entry_end(entry, end);
+	batch->len += len;
 	batch->count++;
 }
 
@@ -85,9 +84,7 @@ ht_probe_flush(bool last)
 uint32_t
 ht_probe_add(const struct ht_description *d)
 {
-	struct ht_probe_head *head;
 	struct ht_probe *probe;
-	uint8_t *end;
 
 	probe = ht_probes() < most_probes ? ht_chunks_next(&table) : NULL;
 	if (probe == NULL)
@@ -96,17 +93,7 @@ ht_probe_add(const struct ht_description *d)
 		return (0);
 	probe->kind = d->kind;
 	probe->index = d->index;
-	head = (void *)(probes.bytes + probes.len);
-	head->kind = d->kind;
-	head->nargs = d->nargs;
-	head->address_low = d->address;
-	head->address_high = d->address >> 32;
-	end = ht_entry_text((uint8_t *)(head + 1), d->provider, HT_MAX_NAME);
-	end = ht_entry_text(end, d->module, HT_MAX_NAME);
-	end = ht_entry_text(end, d->function, HT_MAX_FUNCTION);
-	end = ht_entry_text(end, d->name, HT_MAX_NAME);
-	end = ht_entry_text(end, d->args != NULL ? d->args : "", HT_MAX_TYPES);
-	finish(&probes, head, end);
+	finish(&probes, ht_entry_probe(probes.bytes + probes.len, d));
 	ht_chunks_take(&table);
 	return (ht_probes());
 }
@@ -148,20 +135,10 @@ ht_symbol_flush(bool last)
 int
 ht_symbol_add(const char *name, const char *module, uintptr_t addr, size_t size, char kind)
 {
-	struct ht_symbol_head *head;
-	uint8_t *end;
-
 	if (symbols.len + HT_ENTRY_MOST > HT_BATCH_BYTES && send_symbols(false) != 0)
 		return (EPROTO);
-	head = (void *)(symbols.bytes + symbols.len);
-	head->kind = kind;
-	head->reserved = 0;
-	head->size = MIN(size, UINT32_MAX);
-	head->address_low = addr;
-	head->address_high = addr >> 32;
-	end = ht_entry_text((uint8_t *)(head + 1), name, HT_MAX_SYMBOL);
-	end = ht_entry_text(end, module, HT_MAX_NAME);
-	finish(&symbols, head, end);
+	finish(&symbols, ht_entry_symbol(symbols.bytes + symbols.len, name, module, addr,
+	    MIN(size, UINT32_MAX), kind));
 	return (0);
 }
 

@@ -10,6 +10,19 @@
 #define HT_BATCH_BYTES (1u << 20)
 #define HT_ENTRY_MOST 2048
 
+/* A probe to be announced. */
+struct ht_description {
+	uint8_t kind;
+	uint8_t nargs;
+	uint32_t index; /* in its provider's own table */
+	uint64_t address;
+	const char *provider;
+	const char *module;
+	const char *function;
+	const char *name;
+	const char *args; /* NULL: the host derives them from the types */
+};
+
 /* Copies a string with its NUL, cut at `most`; what a terminal would not like becomes '?'. */
 static inline uint8_t *ht_entry_text(uint8_t *to, const char *text, uint32_t most)
 {
@@ -29,6 +42,41 @@ static inline uint32_t ht_entry_end(uint8_t *entry, uint8_t *end)
 	memset(end, 0, padded - len);
 	*(uint16_t *)entry = padded;
 	return padded;
+}
+
+/* Writes a probe's entry and returns how much of the batch it takes. */
+static inline uint32_t ht_entry_probe(uint8_t *entry, const struct ht_description *d)
+{
+	struct ht_probe_head *head = (void *)entry;
+	uint8_t *end;
+
+	head->kind = d->kind;
+	head->nargs = d->nargs;
+	head->address_low = d->address;
+	head->address_high = d->address >> 32;
+	end = ht_entry_text((uint8_t *)(head + 1), d->provider, HT_MAX_NAME);
+	end = ht_entry_text(end, d->module, HT_MAX_NAME);
+	end = ht_entry_text(end, d->function, HT_MAX_FUNCTION);
+	end = ht_entry_text(end, d->name, HT_MAX_NAME);
+	end = ht_entry_text(end, d->args ? d->args : "", HT_MAX_TYPES);
+	return ht_entry_end(entry, end);
+}
+
+/* The same of a symbol; `size` is 0 if it is not known. */
+static inline uint32_t ht_entry_symbol(uint8_t *entry, const char *name, const char *module,
+				       uint64_t address, uint32_t size, char kind)
+{
+	struct ht_symbol_head *head = (void *)entry;
+	uint8_t *end;
+
+	head->kind = kind;
+	head->reserved = 0;
+	head->size = size;
+	head->address_low = address;
+	head->address_high = address >> 32;
+	end = ht_entry_text((uint8_t *)(head + 1), name, HT_MAX_SYMBOL);
+	end = ht_entry_text(end, module, HT_MAX_NAME);
+	return ht_entry_end(entry, end);
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
  * The timers that every guest announces: `profile-N` fires N times a second on every CPU, `tick-N`
- * on one. A fixed set, since the host can enable only what was announced.
+ * on one. A fixed set, since the host can enable only what was announced. After hypertrace_entry.h.
  */
 #ifndef HYPERTRACE_RATES_H
 #define HYPERTRACE_RATES_H
@@ -29,6 +29,20 @@ static const struct ht_rate {
 static inline _Bool ht_rate_is_tick(uint32_t rate)
 {
 	return ht_rates[rate].name[0] == 't';
+}
+
+static inline struct ht_description ht_rate_description(uint32_t rate)
+{
+	return (struct ht_description){
+		.kind = ht_rate_is_tick(rate) ? HT_PROBE_KIND_TICK : HT_PROBE_KIND_PROFILE,
+		.nargs = 2,
+		.index = rate,
+		.provider = "profile",
+		.module = "",
+		.function = "",
+		.name = ht_rates[rate].name,
+		.args = "unsigned long, unsigned long",
+	};
 }
 
 #endif

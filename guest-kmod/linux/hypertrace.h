@@ -31,6 +31,7 @@
 #include <linux/version.h>
 
 #include "hypertrace_abi.h"
+#include "hypertrace_entry.h"
 
 #ifndef CONFIG_X86_64
 #error "HyperTrace's guest module is for x86-64"
@@ -94,18 +95,6 @@ struct ht_probe {
 	u8 enabled;
 	u16 reserved;
 	u32 index; /* in its provider's own table */
-};
-
-struct ht_description {
-	u8 kind;
-	u8 nargs;
-	u32 index;
-	unsigned long address;
-	const char *provider;
-	const char *module;
-	const char *function;
-	const char *name;
-	const char *args;
 };
 
 extern u32 ht_probes;

@@ -9,7 +9,6 @@
 #include <linux/vmalloc.h>
 
 #include "hypertrace.h"
-#include "hypertrace_entry.h"
 
 #define CHUNK 4096
 #define CHUNKS (HT_MAX_PROBES / CHUNK)
@@ -36,10 +35,10 @@ struct ht_probe *ht_probe(u32 id)
 	return &chunks[(id - 1) / CHUNK][(id - 1) % CHUNK];
 }
 
-/* Ends an entry and counts it. */
-static void finish(struct batch *batch, u8 *entry, u8 *end)
+/* Counts an entry of that length into the batch. */
+static void finish(struct batch *batch, u32 len)
 {
-	batch->len += ht_entry_end(entry, end);
+	batch->len += len;
 	batch->count++;
 }
 
@@ -73,10 +72,8 @@ int ht_probe_flush(bool last)
 /* Puts a probe into the table and the batch; 0 if there is no room. */
 u32 ht_probe_add(const struct ht_description *d)
 {
-	struct ht_probe_head *head;
 	u32 at = ht_probes;
 	struct ht_probe *probe;
-	u8 *end;
 
 	if (at >= most_probes)
 		return 0;
@@ -90,17 +87,7 @@ u32 ht_probe_add(const struct ht_description *d)
 	probe = &chunks[at / CHUNK][at % CHUNK];
 	probe->kind = d->kind;
 	probe->index = d->index;
-	head = (void *)(probes.bytes + probes.len);
-	head->kind = d->kind;
-	head->nargs = d->nargs;
-	head->address_low = d->address;
-	head->address_high = d->address >> 32;
-	end = ht_entry_text((u8 *)(head + 1), d->provider, HT_MAX_NAME);
-	end = ht_entry_text(end, d->module, HT_MAX_NAME);
-	end = ht_entry_text(end, d->function, HT_MAX_FUNCTION);
-	end = ht_entry_text(end, d->name, HT_MAX_NAME);
-	end = ht_entry_text(end, d->args ?: "", HT_MAX_TYPES);
-	finish(&probes, (u8 *)head, end);
+	finish(&probes, ht_entry_probe(probes.bytes + probes.len, d));
 	WRITE_ONCE(ht_probes, at + 1);
 	return at + 1;
 }
@@ -146,20 +133,9 @@ int ht_symbol_flush(bool last)
 
 int ht_symbol_add(const char *name, const char *module, unsigned long addr, char kind)
 {
-	struct ht_symbol_head *head;
-	u8 *end;
-
 	if (symbols.len + HT_ENTRY_MOST > HT_BATCH_BYTES && send_symbols(false))
 		return -EPROTO;
-	head = (void *)(symbols.bytes + symbols.len);
-	head->kind = kind;
-	head->reserved = 0;
-	head->size = 0;
-	head->address_low = addr;
-	head->address_high = addr >> 32;
-	end = ht_entry_text((u8 *)(head + 1), name, HT_MAX_SYMBOL);
-	end = ht_entry_text(end, module, HT_MAX_NAME);
-	finish(&symbols, (u8 *)head, end);
+	finish(&symbols, ht_entry_symbol(symbols.bytes + symbols.len, name, module, addr, 0, kind));
 	return 0;
 }
 
