@@ -94,9 +94,8 @@ impl ShimLink {
             }
             match self.connection.receive()? {
                 (Reply::Refused { reason }, _) => return Err(LinkError::Refused(reason)),
-                // The late answer to `ask_losses`.
-                (Reply::Stats(stats), _) if *request != Request::Stats => {
-                    self.events.push_back(LinkEvent::Losses(stats.guest_drops));
+                (reply @ Reply::Stats(_), fd) if *request == Request::Stats => {
+                    return Ok((reply, fd));
                 }
                 (reply, fd) => match unasked(reply) {
                     Ok(event) => self.events.push_back(event),
@@ -142,6 +141,8 @@ fn unasked(reply: Reply) -> Result<LinkEvent, Box<Reply>> {
         Reply::MachineUp(info) => LinkEvent::Up(Box::new(sanitized(info))),
         Reply::MachineDown { reason } => LinkEvent::Down(printable(&reason)),
         Reply::ProbesChanged { .. } => LinkEvent::ProbesChanged,
+        // What `ask_losses` asked for; nobody waits for it.
+        Reply::Stats(stats) => LinkEvent::Losses(stats.guest_drops),
         other => return Err(Box::new(other)),
     })
 }
@@ -239,9 +240,6 @@ impl MachineLink for ShimLink {
                 Err(_) => self.closed = true,
             }
             match self.connection.receive() {
-                Ok((Reply::Stats(stats), _)) => {
-                    self.events.push_back(LinkEvent::Losses(stats.guest_drops));
-                }
                 Ok((reply, _)) => self.events.extend(unasked(reply).ok()),
                 Err(_) => self.closed = true,
             }
