@@ -6,6 +6,7 @@
 //! are followed for a bounded number of steps.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use dlang::world::TypeFormat;
 
@@ -54,7 +55,10 @@ struct Container {
     base_strings: usize,
     first: u32,
     offsets: Vec<u32>,
-    functions: HashMap<String, u32>,
+    /// Names' offsets and types of the functions. Most scripts ask for none, and a kernel has tens of
+    /// thousands: they get a table when the first is asked for.
+    found: Vec<(u32, u32)>,
+    functions: OnceLock<HashMap<String, u32>>,
     tracepoints: HashMap<String, u32>,
 }
 
@@ -100,7 +104,7 @@ impl Signatures {
     /// The signature of a function of a module.
     #[must_use]
     pub fn function(&self, module: &str, name: &str) -> Option<Signature> {
-        let find = |c: &Container| Some(c.signature(self.base(), *c.functions.get(name)?));
+        let find = |c: &Container| Some(c.signature(self.base(), c.function(self.base(), name)?));
         self.of(module).find_map(find)
     }
 
@@ -159,7 +163,8 @@ impl Container {
             base_strings,
             first,
             offsets: Vec::new(),
-            functions: HashMap::new(),
+            found: Vec::new(),
+            functions: OnceLock::new(),
             tracepoints: HashMap::new(),
         };
         container.index(types, base)?;
@@ -177,17 +182,26 @@ impl Container {
             let head = self.head_at(at)?;
             let id = self.end();
             self.offsets.push(u32::try_from(at).ok()?);
-            if head.kind == FUNC || head.kind == TYPEDEF {
-                let name = self.string(base, head.name)?.to_owned();
-                match name.strip_prefix("btf_trace_") {
-                    _ if head.kind == FUNC => drop(self.functions.insert(name, head.reference)),
-                    Some(event) => drop(self.tracepoints.insert(event.to_owned(), id)),
-                    None => {}
-                }
+            if head.kind == FUNC {
+                self.found.push((head.name, head.reference));
+            }
+            if head.kind == TYPEDEF
+                && let Some(event) = self.string(base, head.name)?.strip_prefix("btf_trace_")
+            {
+                let event = event.to_owned();
+                self.tracepoints.insert(event, id);
             }
             at = at.checked_add(12)?.checked_add(extra(&head)?)?;
         }
         (at == end).then_some(())
+    }
+
+    /// The type of a function.
+    fn function(&self, base: Option<&Self>, name: &str) -> Option<u32> {
+        let named =
+            |(at, id): &(u32, u32)| self.string(base, *at).map(|name| (name.to_owned(), *id));
+        let all = self.functions.get_or_init(|| self.found.iter().filter_map(named).collect());
+        all.get(name).copied()
     }
 
     fn head_at(&self, at: usize) -> Option<Head> {

@@ -1,6 +1,9 @@
 //! A machine's kernel symbols: addresses to names for printing, names to addresses for scripts.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use dlang::{types::ctf::CtfSymbol, world::Symbol};
 use hypercall::{EntryError, SymbolEntry, symbol_entries};
@@ -23,20 +26,80 @@ struct Entry {
     kind: u8,
 }
 
-/// A kernel's symbols, sorted by address.
-#[derive(Clone, Debug, Default)]
+/// What the table of a machine's symbols is made by, when it is first asked.
+type Maker = Box<dyn FnOnce() -> Table + Send>;
+
+/// A kernel's symbols. Copies share one table.
+#[derive(Clone, Debug)]
 pub struct SymbolTable {
-    text: String,
-    modules: Vec<String>,
-    entries: Vec<Entry>,
+    table: Arc<LazyLock<Table, Maker>>,
+}
+
+impl Default for SymbolTable {
+    fn default() -> Self {
+        Self::made_by(Table::default)
+    }
 }
 
 impl SymbolTable {
+    fn made_by(make: impl FnOnce() -> Table + Send + 'static) -> Self {
+        Self { table: Arc::new(LazyLock::new(Box::new(make))) }
+    }
+
     /// Takes a blob of entries.
     ///
     /// # Errors
     /// The first entry that is malformed.
     pub fn parse(blob: &[u8], count: u32) -> Result<Self, EntryError> {
+        let table = Table::parse(blob, count)?;
+        Ok(Self::made_by(move || table))
+    }
+
+    /// Asks for the blob and its count when the first symbol is wanted, since most scripts want none;
+    /// of a malformed one there are none.
+    pub fn later(blob: impl FnOnce() -> (Vec<u8>, u32) + Send + 'static) -> Self {
+        Self::made_by(move || {
+            let (blob, count) = blob();
+            Table::parse(&blob, count).unwrap_or_default()
+        })
+    }
+
+    /// How many symbols.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.entries.len()
+    }
+
+    /// None at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.entries.is_empty()
+    }
+
+    /// A module's functions and objects in the order of its symbol table, in which a guest with CTF
+    /// tells them: CTF's types of functions have no names but this order.
+    #[must_use]
+    pub fn ctf_symbols(&self, module: &str) -> Vec<CtfSymbol> {
+        self.table.ctf_symbols(module)
+    }
+
+    /// Looks a name up, in one module if one is given.
+    #[must_use]
+    pub fn find(&self, module: Option<&str>, name: &str) -> Option<Symbol> {
+        self.table.find(module, name)
+    }
+}
+
+/// Symbols sorted by address.
+#[derive(Debug, Default)]
+struct Table {
+    text: String,
+    modules: Vec<String>,
+    entries: Vec<Entry>,
+}
+
+impl Table {
+    fn parse(blob: &[u8], count: u32) -> Result<Self, EntryError> {
         let mut table = Self::default();
         let mut modules = HashMap::new();
         let all: Vec<SymbolEntry<'_>> = symbol_entries(blob, count).collect::<Result<_, _>>()?;
@@ -44,11 +107,18 @@ impl SymbolTable {
         found.retain(|(_, symbol)| !symbol.name.is_empty() && symbol.address != 0);
         // Of several names for one address the global one is shown.
         found.sort_by_key(|(_, s)| (s.address, !s.kind.is_ascii_uppercase(), s.name));
+        let mut last = ("", 0);
         for (place, symbol) in found {
-            let module = *modules.entry(symbol.module).or_insert_with(|| {
-                table.modules.push(symbol.module.to_owned());
-                u16::try_from(table.modules.len() - 1).unwrap_or(u16::MAX)
-            });
+            // Neighbours are of one module nearly always.
+            let module = if symbol.module == last.0 && !table.modules.is_empty() {
+                last.1
+            } else {
+                *modules.entry(symbol.module).or_insert_with(|| {
+                    table.modules.push(symbol.module.to_owned());
+                    u16::try_from(table.modules.len() - 1).unwrap_or(u16::MAX)
+                })
+            };
+            last = (symbol.module, module);
             let at = u32::try_from(table.text.len());
             let (Ok(at), Ok(len)) = (at, u16::try_from(symbol.name.len())) else { break };
             table.text.push_str(symbol.name);
@@ -57,18 +127,6 @@ impl SymbolTable {
             table.entries.push(Entry { address, size, name, module, place, kind });
         }
         Ok(table)
-    }
-
-    /// How many symbols.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// None at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     fn name(&self, entry: &Entry) -> &str {
@@ -92,10 +150,7 @@ impl SymbolTable {
         (address - start < reach || address == start).then_some(entry)
     }
 
-    /// A module's functions and objects in the order of its symbol table, in which a guest with CTF
-    /// tells them: CTF's types of functions have no names but this order.
-    #[must_use]
-    pub fn ctf_symbols(&self, module: &str) -> Vec<CtfSymbol> {
+    fn ctf_symbols(&self, module: &str) -> Vec<CtfSymbol> {
         let counted = |entry: &&Entry| {
             matches!(entry.kind, b'T' | b't' | b'D' | b'd')
                 && self.module(entry) == module
@@ -110,9 +165,7 @@ impl SymbolTable {
         found.into_iter().map(symbol).collect()
     }
 
-    /// Looks a name up, in one module if one is given.
-    #[must_use]
-    pub fn find(&self, module: Option<&str>, name: &str) -> Option<Symbol> {
+    fn find(&self, module: Option<&str>, name: &str) -> Option<Symbol> {
         let fits = |entry: &&Entry| {
             self.name(entry) == name && module.is_none_or(|module| same(module, self.module(entry)))
         };
@@ -130,8 +183,9 @@ fn same(wanted: &str, module: &str) -> bool {
 
 impl Symbolizer for SymbolTable {
     fn lookup(&self, address: u64) -> Option<SymbolName> {
-        let entry = self.covering(address)?;
-        let (module, name) = (self.module(entry).to_owned(), self.name(entry).to_owned());
+        let table = &**self.table;
+        let entry = table.covering(address)?;
+        let (module, name) = (table.module(entry).to_owned(), table.name(entry).to_owned());
         Some(SymbolName { module, name, start: entry.address })
     }
 }

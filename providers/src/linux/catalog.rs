@@ -109,7 +109,7 @@ pub struct Catalog {
 /// What the catalog is made from.
 #[derive(Debug)]
 pub struct Sources<'a> {
-    /// The kernel's functions and their addresses.
+    /// The functions that carry out the kernel's system calls, and their addresses.
     pub functions: &'a HashMap<String, u64>,
     /// The kernel's types.
     pub types: &'a [TypeBlob],
@@ -260,7 +260,9 @@ mod tests {
             println!("skipped: this kernel shows no BTF");
             return;
         };
-        let functions = image::kallsyms().map(|text| image::functions(&text)).unwrap_or_default();
+        let functions = image::kallsyms()
+            .map(|text| image::functions(&text, syscalls::PREFIX))
+            .unwrap_or_default();
         let probed = Functions::default();
         let sources =
             Sources { functions: &functions, types: &types, tracefs: None, probed: &probed };

@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, fs, io, path::Path};
 
-use consumer::{
-    link::{LinkError, TypeBlob},
-    symbols::SymbolTable,
-};
+use consumer::{link::TypeBlob, symbols::SymbolTable};
 use dif::program::ProbeDesc;
 use dlang::world::{ArgTypes, Symbol, TypeContainer, TypeFormat, World};
 use hypercall::SymbolEntry;
@@ -13,11 +10,12 @@ use hypercall::SymbolEntry;
 /// Where the kernel shows its types.
 const BTF: &str = "/sys/kernel/btf";
 
-/// The kernel's functions by name, from the text of `/proc/kallsyms`; those whose address is
-/// hidden are left out.
+/// The kernel's functions whose names begin so, by name, from the text of `/proc/kallsyms`; those
+/// whose address is hidden are left out.
 #[must_use]
-pub fn functions(kallsyms: &str) -> HashMap<String, u64> {
+pub fn functions(kallsyms: &str, prefix: &str) -> HashMap<String, u64> {
     symbols(kallsyms)
+        .filter(|symbol| symbol.name.starts_with(prefix))
         .filter(|symbol| symbol.kind.eq_ignore_ascii_case(&b't') || symbol.kind == b'W')
         .map(|symbol| (symbol.name.to_owned(), symbol.address))
         .collect()
@@ -35,19 +33,20 @@ pub fn symbols(kallsyms: &str) -> impl Iterator<Item = SymbolEntry<'_>> {
     })
 }
 
-/// The kernel's symbols as the session wants them.
-///
-/// # Errors
-/// Never for what a kernel prints; a malformed table is refused.
-pub fn symbol_table(kallsyms: &str) -> Result<SymbolTable, LinkError> {
-    let (mut blob, mut count, mut room) = (Vec::with_capacity(kallsyms.len()), 0_u32, [0_u8; 1024]);
-    for symbol in symbols(kallsyms) {
-        if let Some(bytes) = symbol.write(&mut room).and_then(|len| room.get(..len)) {
-            blob.extend_from_slice(bytes);
-            count += 1;
+/// The kernel's symbols as the session wants them; the text is looked at when one is asked for.
+#[must_use]
+pub fn symbol_table(kallsyms: String) -> SymbolTable {
+    SymbolTable::later(move || {
+        let (mut blob, mut count) = (Vec::with_capacity(kallsyms.len()), 0_u32);
+        let mut room = [0_u8; 1024];
+        for symbol in symbols(&kallsyms) {
+            if let Some(bytes) = symbol.write(&mut room).and_then(|len| room.get(..len)) {
+                blob.extend_from_slice(bytes);
+                count += 1;
+            }
         }
-    }
-    SymbolTable::parse(&blob, count).map_err(LinkError::Symbols)
+        (blob, count)
+    })
 }
 
 /// The text of `/proc/kallsyms`.
@@ -119,7 +118,7 @@ not a line
 
     #[test]
     fn symbols_have_their_modules() {
-        let table = symbol_table(TEXT).unwrap();
+        let table = symbol_table(TEXT.to_owned());
         assert_eq!(table.len(), 5);
         assert_eq!(table.find(None, "ext4_read").unwrap().module, "ext4");
         assert_eq!(table.find(Some("vmlinux"), "jiffies").unwrap().address, 0xffff_ffff_8200_0000);
@@ -127,8 +126,9 @@ not a line
 
     #[test]
     fn functions_are_text_only() {
-        let all = functions(TEXT);
+        let all = functions(TEXT, "");
         assert_eq!(all.len(), 4);
         assert!(!all.contains_key("jiffies"));
+        assert_eq!(functions(TEXT, "hel").into_keys().collect::<Vec<_>>(), ["helper"]);
     }
 }

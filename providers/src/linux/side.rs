@@ -20,6 +20,7 @@ use super::{
     hook::Place,
     image, privilege,
     sites::Planned,
+    syscalls,
     tracefs::Tracefs,
 };
 
@@ -51,13 +52,13 @@ impl KernelSide {
     pub fn discover() -> Self {
         let mut side = Self::default();
         let kallsyms = image::kallsyms().unwrap_or_default();
-        side.symbols = image::symbol_table(&kallsyms).unwrap_or_default();
         if let Err(line) = privilege::check() {
             side.missing.push(line);
+            side.symbols = image::symbol_table(kallsyms);
             return side;
         }
         side.usable = true;
-        if side.symbols.is_empty() {
+        if image::symbols(&kallsyms).next().is_none() {
             side.lacks(
                 "/proc/kallsyms shows no addresses (kptr_restrict)",
                 "stack() prints no names",
@@ -74,13 +75,14 @@ impl KernelSide {
         if let Err(error) = &tracefs {
             side.lacks(&format!("no tracefs ({error})"), "no typed args[] of system calls");
         }
-        let functions: HashMap<String, u64> = image::functions(&kallsyms);
+        let functions: HashMap<String, u64> = image::functions(&kallsyms, syscalls::PREFIX);
         let tracefs = tracefs.ok();
         let tracefs = tracefs.as_ref();
         let probed = Functions::discover(&kallsyms, tracefs);
         let types = &side.types;
         let sources = Sources { functions: &functions, types, tracefs, probed: &probed };
         side.catalog = Catalog::new(&sources);
+        side.symbols = image::symbol_table(kallsyms);
         side
     }
 

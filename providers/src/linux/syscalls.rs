@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::tracefs::Tracefs;
 
 /// What every system call's function begins with on x86-64.
-const PREFIX: &str = "__x64_sys_";
+pub const PREFIX: &str = "__x64_sys_";
 
 /// A system call.
 #[derive(Clone, Debug, PartialEq, Eq)]
