@@ -1,6 +1,6 @@
 //! Random programs through the whole way: reader, verifier, interpreter.
 //!
-//! What the fuzz targets under `fuzz/` do without end, these do for a fixed number of cases in
+//! What the fuzz targets of `tests/fuzz` do without end, these do for a fixed number of cases in
 //! every `cargo test`. Two things are asked: nothing panics or hangs, and the interpreter, which
 //! fuses instructions and shortens others, computes what a model computes that does neither.
 

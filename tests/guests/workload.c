@@ -63,7 +63,7 @@ static void exec_loop(void)
 		execute("/opt/ht/hello", 1000, 1000);
 		execute(LEAF, 33, 33);
 		execute("/opt/ht/missing", 0, 0);
-		nap(50);
+		nap(150);
 	}
 }
 
@@ -79,7 +79,7 @@ static void disk_loop(void)
 		if (pwrite(fd, block, sizeof(block), (off_t)(i % 64) * (off_t)sizeof(block)) < 0)
 			die("pwrite");
 		fsync(fd);
-		nap(20);
+		nap(60);
 	}
 }
 
@@ -105,7 +105,7 @@ static void socket_loop(void)
 			die("socket");
 		close(client);
 		close(server);
-		nap(30);
+		nap(80);
 	}
 }
 
@@ -124,7 +124,7 @@ static void read_loop(void)
 {
 	for (;;) {
 		reads(20);
-		nap(20);
+		nap(60);
 	}
 }
 

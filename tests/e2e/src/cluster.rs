@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use xtask::paths;
 use xtask::vm::guest::{Guest, GuestConfig};
 use xtask::vm::image::Image;
@@ -13,6 +13,9 @@ use crate::tracer::Tracer;
 /// The names of the guests that are up from the start.
 pub const NAMES: [&str; 3] = ["vm-web-0", "vm-web-1", "vm-db-0"];
 
+/// The name of the guest that some tests share, see [`Cluster::take_spare`].
+pub const SPARE: &str = "vm-spare-0";
+
 /// Three guests with a workload, and the means to boot more.
 #[derive(Debug)]
 pub struct Cluster {
@@ -21,6 +24,7 @@ pub struct Cluster {
     /// What they booted.
     pub image: Image,
     run_dir: PathBuf,
+    spare: Option<Guest>,
 }
 
 impl Cluster {
@@ -41,13 +45,35 @@ impl Cluster {
             .map(|name| Guest::start(&image, config(name)))
             .collect::<Result<Vec<_>>>()?;
         guests.iter_mut().try_for_each(Guest::wait_ready)?;
-        Ok(Self { guests, image, run_dir })
+        Ok(Self { guests, image, run_dir, spare: None })
     }
 
     /// How a further guest would be started.
     #[must_use]
     pub fn config(&self, name: &str) -> GuestConfig {
         GuestConfig { run_dir: self.run_dir.clone(), ..GuestConfig::new(name) }
+    }
+
+    /// A further guest, [`SPARE`], for a test that is rough with it: booted at the first call, and
+    /// again after a test that did not hand it back by [`Self::keep_spare`], because it failed.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn take_spare(&mut self) -> Result<Guest> {
+        match self.spare.take() {
+            Some(guest) => Ok(guest),
+            None => Guest::boot(&self.image, self.config(SPARE)),
+        }
+    }
+
+    /// Takes back what [`Self::take_spare`] gave, as good as it was, for the next test.
+    ///
+    /// # Errors
+    /// If its kernel has complained meanwhile.
+    pub fn keep_spare(&mut self, guest: Guest) -> Result<()> {
+        ensure!(!guest.console().contains("BUG"), "{}", guest.console());
+        self.spare = Some(guest);
+        Ok(())
     }
 
     /// Where the guests' sockets are.

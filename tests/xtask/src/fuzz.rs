@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: the fuzz targets, with libFuzzer and the stable compiler.
 //!
-//! Each target lies in the `fuzz` folder of the crate whose reading of foreign bytes it exercises.
+//! The targets lie in `tests/fuzz`, each for a place where foreign bytes are read.
 //! The coverage instrumentation that libFuzzer is guided by is LLVM's and needs no nightly compiler,
 //! only flags. What a run found worth keeping stays in `target/fuzz/corpus`, so that the next one
 //! goes on from there; an input that breaks something is kept, and its path is the error.
@@ -8,16 +8,18 @@
 use std::{
     fs::{self, File},
     process::Command,
+    thread,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::{deps, paths, run::output};
 
+/// The package of the targets.
+const PACKAGE: &str = "tests/fuzz";
+
 /// A fuzz target.
 struct Target {
-    /// The folder of its workspace.
-    folder: &'static str,
     /// Its binary.
     name: &'static str,
     /// Folders with inputs to start from.
@@ -26,28 +28,19 @@ struct Target {
 
 /// Every fuzz target.
 const TARGETS: &[Target] = &[
-    Target { folder: "dif/fuzz", name: "dof_load", seeds: &["dif/fuzz/seeds/dof_load"] },
+    Target { name: "dof_load", seeds: &["tests/fuzz/seeds/dof_load"] },
+    Target { name: "verify_and_run", seeds: &["tests/fuzz/seeds/verify_and_run"] },
     Target {
-        folder: "dif/fuzz",
-        name: "verify_and_run",
-        seeds: &["dif/fuzz/seeds/verify_and_run"],
-    },
-    Target {
-        folder: "dif/compiler/fuzz",
         name: "compile",
         seeds: &["dif/compiler/tests/golden", "dif/compiler/tests/programs", "tests/golden"],
     },
-    Target { folder: "dif/compiler/fuzz", name: "types", seeds: &[] },
-    Target { folder: "dif/compiler/fuzz", name: "ctf", seeds: &[] },
-    Target { folder: "dif/compiler/fuzz", name: "dwarf", seeds: &[] },
-    Target {
-        folder: "dif/compiler/fuzz",
-        name: "saved",
-        seeds: &["dif/compiler/fuzz/seeds/saved"],
-    },
-    Target { folder: "npt/fuzz", name: "walk", seeds: &[] },
-    Target { folder: "vmm-shim/abi/fuzz", name: "descriptor", seeds: &[] },
-    Target { folder: "vmm-shim/core/fuzz", name: "guest", seeds: &[] },
+    Target { name: "types", seeds: &[] },
+    Target { name: "ctf", seeds: &[] },
+    Target { name: "dwarf", seeds: &[] },
+    Target { name: "saved", seeds: &["tests/fuzz/seeds/saved"] },
+    Target { name: "walk", seeds: &[] },
+    Target { name: "descriptor", seeds: &[] },
+    Target { name: "guest", seeds: &[] },
 ];
 
 /// C whose types the target `types` asks for.
@@ -65,7 +58,10 @@ const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 const RUSTFLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
-    -Ccodegen-units=1 --cfg fuzzing";
+    --cfg fuzzing";
+
+/// How many run side by side.
+const AT_ONCE: usize = 2;
 
 /// Arguments of `cargo xtask fuzz`.
 #[derive(clap::Args)]
@@ -96,14 +92,22 @@ pub fn run(args: &Args) -> Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn every(seconds: u32, chosen: &dyn Fn(&str) -> bool) -> Result<()> {
-    for target in TARGETS.iter().filter(|target| chosen(target.name)) {
-        build(target)?;
+    let targets: Vec<&Target> = TARGETS.iter().filter(|target| chosen(target.name)).collect();
+    build(&targets)?;
+    for target in &targets {
         match target.name {
             "types" => types_seed()?,
             "dwarf" => dwarf_seed()?,
             _ => {}
         }
-        one(target, seconds)?;
+    }
+    for pair in targets.chunks(AT_ONCE) {
+        thread::scope(|scope| {
+            let runs: Vec<_> =
+                pair.iter().map(|target| scope.spawn(|| one(target, seconds))).collect();
+            runs.into_iter()
+                .try_for_each(|run| run.join().map_err(|_| anyhow!("a thread panicked"))?)
+        })?;
     }
     Ok(())
 }
@@ -137,13 +141,13 @@ fn types_seed() -> Result<()> {
     fs::write(folder.join("kinds"), seed).context("cannot write the seed")
 }
 
-/// Builds one target, all of them into one folder, since they share libFuzzer.
-fn build(target: &Target) -> Result<()> {
-    let manifest = paths::root().join(target.folder).join("Cargo.toml");
+/// Builds targets.
+fn build(targets: &[&Target]) -> Result<()> {
+    let manifest = paths::root().join(PACKAGE).join("Cargo.toml");
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(program)
-        .args(["build", "--quiet", "--release", "--target", PLATFORM, "--bin"])
-        .arg(target.name)
+        .args(["build", "--quiet", "--release", "--target", PLATFORM])
+        .args(targets.iter().map(|target| format!("--bin={}", target.name)))
         .arg("--manifest-path")
         .arg(&manifest)
         .env("CARGO_TARGET_DIR", paths::target().join("fuzz"))
@@ -151,7 +155,7 @@ fn build(target: &Target) -> Result<()> {
         .status()
         .context("cannot run cargo")?;
     if !status.success() {
-        bail!("the fuzz target {} of {} does not build", target.name, manifest.display());
+        bail!("the fuzz targets do not build");
     }
     Ok(())
 }

@@ -65,7 +65,10 @@ pub fn run(args: &Args) -> Result<()> {
     if args.freebsd && args.filter.is_none() {
         freebsd::replay()?;
     }
-    let mut words = vec!["test", "--package", "e2e", "--", "--test-threads=1"];
+    // The whole workspace chosen, as above: another choice means other features of the same crates,
+    // and building them again.
+    let mut words = vec!["test", "--workspace"];
+    words.extend(["--test=guests", "--test=host", "--test=nested", "--", "--test-threads=1"]);
     words.extend(args.filter.as_deref());
     let length = if args.stress { "60s" } else { "3s" };
     let mut variables = vec![("HYPERTRACE_STRESS", length)];
