@@ -1,0 +1,2 @@
+struct s { int c:-1; };
+BEGIN { exit(0); }

@@ -1,0 +1,3 @@
+typedef int foo;
+typedef long foo;
+BEGIN { exit(0); }

@@ -1,0 +1,2 @@
+int vmlinux`foo;
+BEGIN { exit(0); }

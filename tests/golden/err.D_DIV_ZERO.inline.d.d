@@ -1,0 +1,2 @@
+inline int ZERO = 0;
+BEGIN { trace(1 / ZERO); }

@@ -1,0 +1,2 @@
+/* args: one */
+BEGIN { trace($$1); trace($2); }

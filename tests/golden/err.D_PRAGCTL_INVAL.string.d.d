@@ -1,0 +1,2 @@
+# "abc"
+BEGIN { exit(0); }

@@ -1,0 +1,2 @@
+#pragma D attributes foo bar
+BEGIN { exit(0); }

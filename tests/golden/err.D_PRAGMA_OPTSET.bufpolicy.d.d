@@ -1,0 +1,2 @@
+#pragma D option bufpolicy=rotate
+BEGIN { exit(0); }

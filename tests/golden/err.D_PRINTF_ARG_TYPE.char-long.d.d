@@ -1,0 +1,1 @@
+BEGIN { printf("%c", 1LL); }

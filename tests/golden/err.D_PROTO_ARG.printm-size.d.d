@@ -1,0 +1,1 @@
+BEGIN { printm("abc", 3); }

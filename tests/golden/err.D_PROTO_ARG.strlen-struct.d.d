@@ -1,0 +1,2 @@
+struct s { int a; };
+BEGIN { trace(strlen((struct s *)0)); }

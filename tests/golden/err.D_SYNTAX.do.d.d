@@ -1,0 +1,1 @@
+BEGIN { do { trace(1); } }

@@ -1,0 +1,1 @@
+BEGIN { for (i = 0; i < 1; i++) trace(1); }

@@ -1,0 +1,2 @@
+int return;
+BEGIN { exit(0); }

@@ -1,0 +1,3 @@
+struct a { int x; };
+translator int <struct a *p> { z = p->x; };
+BEGIN { exit(0); }
