@@ -31,6 +31,9 @@ use crate::{
     signals,
 };
 
+/// Bytes of output that are written at once, or less when there is no more for now.
+const OUTPUT_ROOM: usize = 64 << 10;
+
 /// Says something on standard error, as dtrace(1) does. Nobody may be reading there any more
 /// (`2>&1 | head`): that is no reason to die before the guests are let go.
 pub(crate) fn complain(text: &str) {
@@ -160,7 +163,7 @@ pub(crate) fn find(invocation: &Invocation) -> Result<Found, Failure> {
 
 fn output(invocation: &Invocation) -> Result<Box<dyn Write>, Failure> {
     match &invocation.output {
-        None => Ok(Box::new(BufWriter::new(io::stdout()))),
+        None => Ok(Box::new(BufWriter::with_capacity(OUTPUT_ROOM, io::stdout()))),
         Some(name) => append_to(name).map_err(|error| {
             let why = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw).desc();
             Failure(format!("failed to open output file '{name}': {why}"))

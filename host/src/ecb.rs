@@ -6,8 +6,12 @@
 //!  0   epid: u32                  key: see `arena::agg`
 //!  4   size: u32 (with header)    values: `AggDesc::values` words of 8 bytes
 //!  8   timestamp: u64
-//!  16  records, each aligned to its size (at most 8)
+//!  16  data, each aligned to its size (at most 8); strings behind all others
 //! ```
+//! A writer may leave out what follows a string's NUL: such a *packed* record is shorter than its
+//! layout, and each string begins at the first multiple of 8 behind the NUL of the one before.
+//! [`EcbLayout::datum`] reads both.
+//!
 //! As in classic DTrace, an ECB whose actions record nothing makes no record at all, unless it has
 //! no action (the default row) or nothing but a `speculate()`.
 
@@ -163,24 +167,57 @@ impl EcbLayout {
                 Role::Record => layout.push(sized(program, config, at, action)?)?,
             }
         }
+        layout.place()?;
         layout.finish(desc);
         Ok(layout)
     }
 
-    fn push(&mut self, mut record: RecordDesc) -> Result<(), EcbError> {
-        if record.kind == act::SPECULATE && self.size > RECORD_HEADER {
+    fn push(&mut self, record: RecordDesc) -> Result<(), EcbError> {
+        if record.kind == act::SPECULATE && self.records.iter().any(|before| before.size > 0) {
             return Err(EcbError::LateSpeculate { action: record.action });
-        }
-        record.offset = u32_of(us64(round_up(u64::from(self.size), align_of_record(&record))));
-        let size = u64::from(record.offset) + u64::from(record.size);
-        if size > u64::from(MAX_RECORD) {
-            return Err(EcbError::TooLarge { size });
-        }
-        if record.size > 0 {
-            self.size = u32_of(us64(size));
         }
         self.records.push(record);
         Ok(())
+    }
+
+    /// Gives every datum its place: strings come behind all others.
+    fn place(&mut self) -> Result<(), EcbError> {
+        let mut end = u64::from(self.size);
+        for strings in [false, true] {
+            for record in self.records.iter_mut().filter(|record| record.is_string == strings) {
+                let align = if strings { 8 } else { align_of_record(record) };
+                let at = round_up(end, align);
+                let size = at + u64::from(record.size);
+                if size > u64::from(MAX_RECORD) {
+                    return Err(EcbError::TooLarge { size });
+                }
+                record.offset = u32_of(us64(at));
+                if record.size > 0 {
+                    end = size;
+                }
+            }
+        }
+        self.size = u32_of(us64(end));
+        Ok(())
+    }
+
+    /// The datum that an action recorded, in a record of this layout that may be packed; a string
+    /// may have something behind its NUL. `None` if the record is too short for it.
+    #[must_use]
+    pub fn datum<'r>(&self, record: &'r [u8], action: u32) -> Option<&'r [u8]> {
+        let found = self.records.iter().find(|it| it.action == action)?;
+        let (start, size) = (us(found.offset), us(found.size));
+        if !found.is_string || record.len() >= us(self.size) {
+            return record.get(start..start.checked_add(size)?);
+        }
+        let before = self.records.iter().filter(|it| it.is_string && it.offset < found.offset);
+        let mut spared = 0;
+        for string in before {
+            let text = record.get(us(string.offset) - spared..)?;
+            spared += us(string.size).next_multiple_of(8) - packed(text, us(string.size));
+        }
+        let text = record.get(start - spared..)?;
+        Some(text.get(..size).unwrap_or(text))
     }
 
     /// The record's final size; see the module's story for when there is none.
@@ -195,6 +232,13 @@ impl EcbLayout {
         }
         self.size = self.size.next_multiple_of(8);
     }
+}
+
+/// Bytes that a string of a packed record takes; `size` is the most that it may have.
+fn packed(text: &[u8], size: usize) -> usize {
+    let text = text.get(..size).unwrap_or(text);
+    let len = text.iter().position(|byte| *byte == 0).map_or(size, |len| len + 1);
+    len.next_multiple_of(8)
 }
 
 /// Whether the consumer has something to do for an action even if it records no datum.

@@ -215,14 +215,14 @@ fn threads_lose_nothing() {
     }
     let mut seen = Seen::default();
     while threads.iter().any(|thread| !thread.is_finished()) {
-        reader.drain(Monotonic.now(), &mut |slot, record| seen.record(slot, record));
+        reader.drain(Monotonic.now(), &mut |slot, record| seen.record(slot, &record));
         reader.snapshot();
         reader.clean(Monotonic.now());
     }
     for thread in threads {
         thread.join().unwrap();
     }
-    reader.drain_all(&mut |slot, record| seen.record(slot, record));
+    reader.drain_all(&mut |slot, record| seen.record(slot, &record));
     reader.snapshot_all();
 
     assert_eq!(n(&arena), 4 * FIRES);
@@ -303,7 +303,7 @@ fn killed_processes_harm_nobody() {
         while n(&arena) < before + 200 + u64::from(round) * 37 {
             at += 1;
             engine.fire(LocalSlot(0), ProbeId(1), &Thread { tid: 1, arg: at });
-            reader.drain(Monotonic.now(), &mut |slot, record| seen.record(slot, record));
+            reader.drain(Monotonic.now(), &mut |slot, record| seen.record(slot, &record));
             reader.clean(Monotonic.now());
         }
         kill(child, Signal::SIGKILL).unwrap();
@@ -311,7 +311,7 @@ fn killed_processes_harm_nobody() {
         reader.retire(round..round + 1);
         reader.snapshot();
     }
-    reader.drain_all(&mut |slot, record| seen.record(slot, record));
+    reader.drain_all(&mut |slot, record| seen.record(slot, &record));
     reader.snapshot_all();
     assert_eq!(seen.traced[&(ROUNDS + 1)], (1..=at).collect::<Vec<_>>());
     let own = seen.traced.iter().filter(|(slot, _)| **slot <= ROUNDS);

@@ -189,17 +189,17 @@ impl Reader {
 
     /// Hands out, in the order of time over all slots, every record older than the watermark at
     /// `now`.
-    pub fn drain(&mut self, now: u64, each: &mut dyn FnMut(SlotId, &RawRecord)) {
+    pub fn drain(&mut self, now: u64, each: &mut dyn FnMut(SlotId, RawRecord)) {
         let mark = self.watermark(now);
         self.drain_until(mark, each);
     }
 
     /// Hands out every record there is: for the end of a session, when nobody fires any more.
-    pub fn drain_all(&mut self, each: &mut dyn FnMut(SlotId, &RawRecord)) {
+    pub fn drain_all(&mut self, each: &mut dyn FnMut(SlotId, RawRecord)) {
         self.drain_until(u64::MAX, each);
     }
 
-    fn drain_until(&mut self, mark: u64, each: &mut dyn FnMut(SlotId, &RawRecord)) {
+    fn drain_until(&mut self, mark: u64, each: &mut dyn FnMut(SlotId, RawRecord)) {
         let mut heap = BinaryHeap::new();
         let mut budgets = vec![us64(self.arena.layout().slot.buffer.len); self.slots.len()];
         for slot in 0..crate::num::u32_of(self.slots.len()) {
@@ -207,26 +207,35 @@ impl Reader {
                 heap.push(Reverse((time, slot)));
             }
         }
-        while let Some(Reverse((time, slot))) = heap.pop() {
-            self.emit_committed(time, each);
-            let Some(record) = self.take(slot) else { continue };
-            each(SlotId(slot), &record);
-            let Some(budget) = budgets.get_mut(us(slot)) else { continue };
-            // A ring's worth a pass: a writer that never stops cannot hold the reader.
-            *budget = budget.saturating_sub(record.bytes.len());
-            let more = *budget > 0;
-            if let Some(time) = self.peek(slot).filter(|time| more && *time < mark) {
-                heap.push(Reverse((time, slot)));
+        while let Some(Reverse((mut time, slot))) = heap.pop() {
+            // As long as no other slot has an older one, the next comes from the same.
+            let others = heap.peek().map_or((u64::MAX, u32::MAX), |Reverse(oldest)| *oldest);
+            loop {
+                self.emit_committed(time, each);
+                let Some(record) = self.take(slot) else { break };
+                let Some(budget) = budgets.get_mut(us(slot)) else { break };
+                // A ring's worth a pass: a writer that never stops cannot hold the reader.
+                *budget = budget.saturating_sub(record.bytes.len());
+                let more = *budget > 0;
+                each(SlotId(slot), record);
+                match self.peek(slot).filter(|next| more && *next < mark) {
+                    Some(next) if (next, slot) < others => time = next,
+                    Some(next) => {
+                        heap.push(Reverse((next, slot)));
+                        break;
+                    }
+                    None => break,
+                }
             }
         }
         self.emit_committed(mark, each);
     }
 
     /// Hands out what committed speculations have left from before `mark`.
-    fn emit_committed(&mut self, mark: u64, each: &mut dyn FnMut(SlotId, &RawRecord)) {
+    fn emit_committed(&mut self, mark: u64, each: &mut dyn FnMut(SlotId, RawRecord)) {
         while self.committed.front().is_some_and(|(_, record)| record.timestamp < mark) {
             if let Some((slot, record)) = self.committed.pop_front() {
-                each(slot, &record);
+                each(slot, record);
             }
         }
     }

@@ -181,7 +181,7 @@ pub(crate) fn run(script: &Script, firings: &[Firing]) -> Outcome {
     let mut outcome = Outcome::default();
     for firing in firings {
         engine.fire(LocalSlot(0), ProbeId(1), &Machine(firing));
-        reader.drain_all(&mut |_, record| outcome.events.push(event(record, &layouts)));
+        reader.drain_all(&mut |_, record| outcome.events.push(event(&record, &layouts)));
     }
     outcome.aggregations = aggregations(&mut reader);
     // Faults are counted as such; nothing else may have been lost.

@@ -35,6 +35,8 @@ struct Clause<'a> {
     faults: Vec<(Label, u32)>,
     /// Where the clause ends without a record.
     end: Label,
+    /// Bytes of the record that its strings may not need; 0 if it is not packed.
+    packs: u32,
     /// Places of the frame for what an aggregation has computed.
     kept: Vec<i16>,
 }
@@ -62,7 +64,8 @@ pub(crate) fn function(m: &mut Module, number: u32, error: bool) -> Result<FnId,
     let name = format!("clause_{number}{}", if error { "_error" } else { "" });
     let mut f = Function::new(&name, 2);
     let end = f.label();
-    let mut clause = Clause { m, f, error, faults: Vec::new(), end, kept: Vec::new() };
+    let mut clause = Clause { m, f, error, faults: Vec::new(), end, packs: 0, kept: Vec::new() };
+    clause.packs = clause.packed(&code);
     clause.all(&code)?;
     let f = clause.f;
     m.fill(id, f);
@@ -80,6 +83,9 @@ impl Clause<'_> {
             self.eval(predicate, 0)?;
             self.f.branch(If::Eq, R0, 0, self.end);
         }
+        if self.packs > 0 {
+            self.f.store(Double, R9, field::SPARED, 0);
+        }
         for (action, step) in &code.steps {
             self.step(step, action + 1)?;
         }
@@ -92,6 +98,23 @@ impl Clause<'_> {
         self.f.bind(self.end);
         self.f.answer(0);
         self.faulted()
+    }
+
+    /// How many bytes of the record its strings may not need, if it can be packed: a record that
+    /// may go to a speculation cannot, nor one whose longest place the verifier could think outside
+    /// the arena.
+    fn packed(&self, code: &EcbCode) -> u32 {
+        let spare = |step: &Step| match step {
+            Step::String { size, .. } => size.next_multiple_of(8).saturating_sub(8),
+            _ => 0,
+        };
+        let spare: u32 = code.steps.iter().map(|(_, step)| spare(step)).sum();
+        let layout = &self.m.world.layout;
+        let (buffer, last) = (layout.slot.buffer, u64::from(self.m.world.cpus.max(1)) - 1);
+        let end = self.m.world.slots_at() + last * layout.slot.stride + buffer.offset + buffer.len;
+        let speculates = code.steps.iter().any(|(_, step)| matches!(step, Step::Speculate(_)));
+        let fits = end + u64::from(spare) <= layout.total;
+        if fits && !speculates { spare } else { 0 }
     }
 
     /// What happens after a fault.
@@ -171,11 +194,12 @@ impl Clause<'_> {
             }
             Step::String { difo, at, size } => {
                 self.eval(*difo, action)?;
-                let place = i64::from(record + at);
-                let arguments = [R0.into(), place.into(), (*size).into()];
-                self.m.call(&mut self.f, Routine::ReadString, &arguments)?;
+                self.string(record + at, *size)?;
                 self.unlocated();
                 self.check(action);
+                if self.packs > 0 {
+                    self.spare(*size);
+                }
             }
             Step::Bytes { difo, at, size, user: false } => {
                 self.eval(*difo, action)?;
@@ -225,6 +249,30 @@ impl Clause<'_> {
             other => return Err(refused_step(other)),
         }
         Ok(())
+    }
+
+    /// Reads the string at R0 into the record; R0 becomes its length.
+    fn string(&mut self, place: u32, size: u32) -> Result<(), Refused> {
+        let place = if self.packs > 0 {
+            self.f.load(Double, R1, R9, field::SPARED);
+            self.f.mov(R6, place);
+            self.f.alu(Alu::Sub, R6, R1);
+            R6.into()
+        } else {
+            i64::from(place).into()
+        };
+        self.m.call(&mut self.f, Routine::ReadString, &[R0.into(), place, size.into()])
+    }
+
+    /// What follows the NUL of a string of R0 bytes, up to the next multiple of 8, is not needed.
+    fn spare(&mut self, size: u32) {
+        self.f.alu(Alu::Add, R0, 8);
+        self.f.alu(Alu::And, R0, -8);
+        self.f.mov(R1, size.next_multiple_of(8));
+        self.f.alu(Alu::Sub, R1, R0);
+        self.f.load(Double, R2, R9, field::SPARED);
+        self.f.alu(Alu::Add, R2, R1);
+        self.f.store(Double, R9, field::SPARED, R2);
     }
 
     /// A fault that comes when a result is used has no place in the expression.
@@ -316,6 +364,9 @@ impl Clause<'_> {
     /// Copies the record to the ring and publishes it.
     fn publish(&mut self, size: u32) -> Result<(), Refused> {
         let end = self.end;
+        if self.packs > 0 {
+            return self.publish_packed(size);
+        }
         self.m.call(&mut self.f, Routine::Reserve, &[size.into()])?;
         ring::reserved(&mut self.f, self.m, size, end);
         self.f.load(Double, R2, R9, field::EPID);
@@ -337,6 +388,32 @@ impl Clause<'_> {
             self.f.mov(R2, body);
             self.f.helper(Helper::ProbeReadKernel);
         }
+        ring::publish(&mut self.f);
+        Ok(())
+    }
+
+    /// The same for a record whose strings take no more than they need.
+    fn publish_packed(&mut self, size: u32) -> Result<(), Refused> {
+        let (end, least) = (self.end, size - self.packs);
+        self.f.load(Double, R1, R9, field::SPARED);
+        self.f.branch(If::Gt, R1, self.packs, end);
+        self.f.mov(R6, size);
+        self.f.alu(Alu::Sub, R6, R1);
+        self.m.call(&mut self.f, Routine::Reserve, &[R6.into()])?;
+        ring::reserved(&mut self.f, self.m, least, end);
+        self.f.mov(R7, R1);
+        self.f.mov(R3, R6);
+        self.f.alu(Alu::Lsh, R3, 32);
+        self.f.load(Double, R2, R9, field::EPID);
+        self.f.alu(Alu::Or, R2, R3);
+        self.f.store(Double, R7, 0, R2);
+        self.f.load(Double, R2, R9, field::NOW);
+        self.f.store(Double, R7, 8, R2);
+        self.f.alu(Alu::Add, R1, 16);
+        self.f.mov(R2, R6);
+        self.f.alu(Alu::Sub, R2, 16);
+        self.record(R3, 16);
+        self.f.helper(Helper::ProbeReadKernel);
         ring::publish(&mut self.f);
         Ok(())
     }

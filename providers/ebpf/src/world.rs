@@ -63,6 +63,8 @@ pub(crate) mod field {
     pub(crate) const NUMBER: i16 = 152;
     /// The thread whose fire it is.
     pub(crate) const THREAD: i16 = 160;
+    /// Bytes that the record's strings do not need.
+    pub(crate) const SPARED: i16 = 240;
     /// `errno`.
     pub(crate) const ERRNO: i16 = 168;
     /// Frames of the kernel's stack.

@@ -170,7 +170,7 @@ struct Session {
 impl Session {
     fn records(&mut self) -> Vec<RawRecord> {
         let mut records = Vec::new();
-        self.reader.drain_all(&mut |_, record| records.push(record.clone()));
+        self.reader.drain_all(&mut |_, record| records.push(record));
         records
     }
 }

@@ -58,10 +58,15 @@ impl EnabledProbe {
     /// The datum that an action recorded; `None` if the record is too short for it.
     #[must_use]
     pub fn datum<'r>(&self, record: &'r [u8], action: usize) -> Option<&'r [u8]> {
-        let records = &self.layout()?.records;
-        let found = records.iter().find(|r| usize::try_from(r.action).ok() == Some(action))?;
-        let start = usize::try_from(found.offset).ok()?;
-        record.get(start..start.checked_add(usize::try_from(found.size).ok()?)?)
+        self.layout()?.datum(record, u32::try_from(action).ok()?)
+    }
+
+    /// Bytes that an action's datum has when its record is not packed.
+    #[must_use]
+    pub fn room(&self, action: usize) -> Option<usize> {
+        let action = u32::try_from(action).ok()?;
+        let found = self.layout()?.records.iter().find(|it| it.action == action)?;
+        usize::try_from(found.size).ok()
     }
 
     /// `provider:module:function:name`, for a guest with its name in front.

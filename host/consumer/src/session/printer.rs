@@ -53,6 +53,8 @@ pub struct Printer {
     exit_status: Option<i32>,
     /// Symbols by machine.
     symbols: Vec<Rc<SymbolTable>>,
+    /// Empty room for text that is made and written at once.
+    room: Vec<u8>,
 }
 
 impl std::fmt::Debug for Printer {
@@ -130,7 +132,14 @@ impl Printer {
     /// A printer to a sink; messages for the user go to `messages` without a newline.
     #[must_use]
     pub fn new(sink: Sink, messages: Messages) -> Self {
-        Self { sink, messages, heading: false, exit_status: None, symbols: Vec::new() }
+        Self {
+            sink,
+            messages,
+            heading: false,
+            exit_status: None,
+            symbols: Vec::new(),
+            room: Vec::new(),
+        }
     }
 
     /// Makes a machine's symbols known.
@@ -186,9 +195,9 @@ impl Printer {
         options: &mut Options,
         aggregations: &mut Aggregations,
     ) -> Result<(), RecordError> {
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.room);
         self.start_row(&mut out, record, options);
-        self.write(&out)?;
+        self.write_room(out)?;
         let mut result = Ok(());
         for statement in record.probe.statements() {
             let done = self.statement(record, statement, options, aggregations);
@@ -198,6 +207,14 @@ impl Printer {
             self.write(b"\n")?;
         }
         result
+    }
+
+    /// Writes text and keeps its room for the next.
+    fn write_room(&mut self, mut text: Vec<u8>) -> Result<(), RecordError> {
+        let written = if text.is_empty() { Ok(()) } else { self.write(&text) };
+        text.clear();
+        self.room = text;
+        written
     }
 
     fn start_row(&mut self, out: &mut Vec<u8>, record: &Record<'_>, options: &Options) {
@@ -287,18 +304,26 @@ impl Printer {
         statement: &Statement,
         options: &Options,
     ) -> Result<(), RecordError> {
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.room);
         let symbols = self.symbols_of(record.probe.machine);
         let context = record.context(symbols.as_deref(), options);
         match &statement.kind {
             StatementKind::Printf(format) => {
-                out = self.formatted(record, statement, format, options)?;
+                formatted(&mut out, record, statement, format, &context)?
             }
             kind => {
                 let place = if options.quiet { Place::QuietRow } else { Place::Row };
                 let mut data = statement.args.iter().map(|info| record.datum(info));
                 let mut next = || data.next().flatten().ok_or_else(|| record.short());
-                let datum = next()?;
+                let mut datum = next()?;
+                // What is printed without a format goes by its size: a packed string has its own.
+                let room = statement.args.first().and_then(|info| record.probe.room(info.action));
+                let whole = room.filter(|room| datum.bytes.len() < *room).map(|room| {
+                    let mut whole = datum.bytes.to_vec();
+                    whole.resize(room, 0);
+                    whole
+                });
+                datum.bytes = whole.as_deref().unwrap_or(datum.bytes);
                 match kind {
                     StatementKind::TraceMem if statement.args.len() > 1 => {
                         datum::dump(&mut out, datum::start_of(datum.bytes, next()?.unsigned()));
@@ -310,7 +335,7 @@ impl Printer {
                 }
             }
         }
-        self.write(&out)
+        self.write_room(out)
     }
 
     fn formatted(
@@ -323,9 +348,7 @@ impl Printer {
         let symbols = self.symbols_of(record.probe.machine);
         let context = record.context(symbols.as_deref(), options);
         let mut out = Vec::new();
-        let arguments = RecordArguments(record, &statement.args);
-        printf::print(&mut out, &context, format, &arguments)
-            .map_err(|missing| RecordError::Argument(record.probe.description(), missing))?;
+        formatted(&mut out, record, statement, format, &context)?;
         Ok(out)
     }
 
@@ -439,6 +462,18 @@ impl Printer {
         let probe = record.probe.description();
         self.message(&format!("error on enabled probe ID {epid} (ID {number}: {probe}): {what}"));
     }
+}
+
+/// Prints a statement's format over its data.
+fn formatted(
+    out: &mut Vec<u8>,
+    record: &Record<'_>,
+    statement: &Statement,
+    format: &Format,
+    context: &Context<'_>,
+) -> Result<(), RecordError> {
+    printf::print(out, context, format, &RecordArguments(record, &statement.args))
+        .map_err(|missing| RecordError::Argument(record.probe.description(), missing))
 }
 
 /// The system's words for an error, without the number Rust adds.

@@ -538,7 +538,7 @@ impl Session {
     fn collect(&mut self, all: bool) -> Vec<(SlotId, RawRecord)> {
         let mut records: Vec<(SlotId, RawRecord)> = Vec::new();
         let Some(live) = &mut self.live else { return records };
-        let mut keep = |slot: SlotId, record: &RawRecord| records.push((slot, record.clone()));
+        let mut keep = |slot: SlotId, record: RawRecord| records.push((slot, record));
         if all {
             live.reader.drain_all(&mut keep);
         } else {

@@ -266,7 +266,7 @@ impl Session {
 
     fn records(&mut self) -> Vec<RawRecord> {
         let mut out = Vec::new();
-        self.reader.drain(u64::MAX - 1, &mut |_, record| out.push(record.clone()));
+        self.reader.drain(u64::MAX - 1, &mut |_, record| out.push(record));
         out
     }
 
@@ -276,7 +276,7 @@ impl Session {
         let layout = EcbLayout::of(&self.program, record.epid.0 - 1, config).unwrap();
         assert_eq!(record.bytes.len(), layout.size as usize);
         let it = layout.records.iter().find(|it| it.action == action).unwrap();
-        let bytes = &record.bytes[it.offset as usize..(it.offset + it.size) as usize];
+        let bytes = layout.datum(&record.bytes, action).unwrap();
         if it.is_string { bytes.split(|b| *b == 0).next().unwrap() } else { bytes }
     }
 

@@ -176,7 +176,8 @@ fn a_full_ring_drops() {
     if without_bpf() {
         return;
     }
-    let program = compile("BEGIN { trace(arg0); trace(execname); }");
+    // Without strings, whose records only the kernel's programs pack.
+    let program = compile(&format!("BEGIN {{ {} }}", "trace(arg0); ".repeat(12)));
     for policy in [
         host::arena::config::BufPolicy::Switch,
         host::arena::config::BufPolicy::Fill,
@@ -191,6 +192,22 @@ fn a_full_ring_drops() {
         }
         rig.agree();
     }
+}
+
+/// Strings stand behind all else in a record, and none takes more than it needs: many more records
+/// fit into a ring than if each string had `strsize` bytes.
+#[test]
+fn strings_take_what_they_need() {
+    let text = r#"BEGIN { printf("%s %d %s %s", probename, arg0, execname, strjoin("a", "b")); }"#;
+    if without_bpf() {
+        return;
+    }
+    let rig = Rig::with(&compile(text), &|config| config.bufsize = 4096);
+    (0..30).for_each(|n| rig.fire([n, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+    let [kernel, plain] = rig.traces();
+    assert_eq!(kernel.records.len(), 30);
+    assert!(!plain.records.is_empty() && plain.records.len() < 10);
+    assert_eq!(kernel.records[..plain.records.len()], plain.records);
 }
 
 /// `exit()` ends the session at once, with its status.

@@ -22,6 +22,7 @@ use host::{
         reader::Reader, ring::RawRecord,
     },
     context::{FireContext, KernelStack},
+    ecb::EcbLayout,
     engine::{ERROR_EPID, Engine, ErrorRecord, ProbeNames},
     ids::{Enabling, Epid, LocalSlot, MachineId, ProbeId, SlotId},
 };
@@ -139,6 +140,7 @@ pub(crate) struct Rig {
     plain: Engine,
     shadow: Arc<ArenaMap>,
     name: Vec<u8>,
+    described: Program,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -253,6 +255,7 @@ impl Rig {
             plain,
             shadow: Arc::new(shadow),
             name,
+            described: program.clone(),
             _turn: turn,
         })
     }
@@ -273,7 +276,8 @@ impl Rig {
     /// What the kernel's program, and what the interpreting engine left behind.
     pub(crate) fn traces(&self) -> [Traces; 2] {
         let _ = &self.session;
-        [&Arc::new(self.kernel.map_again().unwrap()), &self.shadow].map(traces)
+        let arenas = [&Arc::new(self.kernel.map_again().unwrap()), &self.shadow];
+        arenas.map(|arena| traces(arena, &self.described))
     }
 
     /// Both must have left the same, which is returned.
@@ -285,14 +289,26 @@ impl Rig {
     }
 }
 
-fn traces(arena: &Arc<ArenaMap>) -> Traces {
+/// The data of a record in the order of its layout, strings without what follows their NUL: the
+/// kernel's programs pack records, the interpreting engine does not.
+fn data(record: &RawRecord, program: &Program, config: &ArenaConfig) -> Vec<u8> {
+    let layout = EcbLayout::of(program, record.epid.0 - 1, config).unwrap();
+    let parts = layout.records.iter().map(|it| {
+        let datum = layout.datum(&record.bytes, it.action).expect("a record holds its data");
+        let end = datum.iter().position(|byte| it.is_string && *byte == 0);
+        datum[..end.map_or(datum.len(), |end| end + 1)].to_vec()
+    });
+    parts.collect::<Vec<_>>().concat()
+}
+
+fn traces(arena: &Arc<ArenaMap>, program: &Program) -> Traces {
     let mut reader = Reader::new(Arc::clone(arena));
     let mut records = Vec::new();
-    reader.drain_all(&mut |_, record: &RawRecord| {
+    reader.drain_all(&mut |_, record: RawRecord| {
         let body = if record.epid == ERROR_EPID {
             format!("{:?}", ErrorRecord::from_record(&record.bytes)).into_bytes()
         } else {
-            record.bytes.get(16..).unwrap_or_default().to_vec()
+            data(&record, program, arena.layout().config())
         };
         records.push((record.epid.0, body));
     });
