@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// The usage text, on standard error with status 2.
 pub const USAGE: &str = "\
-Usage: dtrace [-32|-64] [-aACeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]]
+Usage: dtrace [-32|-64] [-aACdeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]]
 	[-I path] [-L path] [-o output] [-p pid] [-s script] [-U name]
 	[-x opt[=val]] [-X a|c|s|t]
 
@@ -25,6 +25,7 @@ Usage: dtrace [-32|-64] [-aACeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]]
 	-b  set trace buffer size
 	-c  run specified command and exit upon its completion
 	-C  run cpp(1) preprocessor on script files
+	-d  print the script after syntactic transformations (if and else)
 	-D  define symbol when invoking preprocessor
 	-e  exit after compiling request but prior to enabling probes
 	-E  trace guests as well: probe descriptions have a target as leading,
@@ -129,6 +130,8 @@ pub struct Invocation {
     pub cpp_arguments: Vec<String>,
     /// `-x`, and the letters that stand for an option (`-b`, `-q`, `-w`, `-F`, …).
     pub options: Vec<OptionArgument>,
+    /// `-d`: show the script once `if` and `else` are taken away.
+    pub desugar: bool,
     /// `-S`.
     pub disassemble: bool,
     /// `-v`.
@@ -187,7 +190,6 @@ const VALUES: &[char] = &[
 const LATER: &[(char, &str)] = &[
     ('a', "anonymous tracing"),
     ('A', "anonymous tracing"),
-    ('d', "showing the script after its syntactic sugar"),
     ('G', "building programs with static probes: nothing on this host could trace them, so that"),
     ('B', "dumping what the buffered-output handler gets"),
 ];
@@ -229,6 +231,7 @@ where
         preprocess: flag(&matches, 'C'),
         cpp_arguments: cpp_arguments(&matches),
         options: options(&matches),
+        desugar: flag(&matches, 'd'),
         disassemble: flag(&matches, 'S'),
         verbose: flag(&matches, 'v'),
         allow_no_match: flag(&matches, 'Z'),

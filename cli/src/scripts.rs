@@ -188,6 +188,14 @@ impl Scripts {
         Ok(())
     }
 
+    /// The clauses without `if` and `else`: `-d`.
+    ///
+    /// # Errors
+    /// What is wrong in the scripts.
+    pub fn desugared(&self) -> Result<String, ScriptError> {
+        self.compiler.desugared().map_err(|error| self.rendered(&error))
+    }
+
     /// A C header for the probes that the scripts declare. `name`: the file's.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ use crate::{
         registry::{Registry, is_number},
     },
     source::{Origin, Source, SourceId, SourceMap, Span},
+    sugar,
     types::Types,
     world::{Os, World},
 };
@@ -176,6 +177,22 @@ impl Compiler {
             variables: self.registry.variables(),
             needs,
         })
+    }
+
+    /// The scripts' clauses once `if` and `else` are taken away, as `dtrace -d` shows them.
+    ///
+    /// # Errors
+    /// The first error in a script's syntax.
+    pub fn desugared(&self) -> Result<String, Error> {
+        let mut out = String::new();
+        for id in &self.scripts {
+            for item in self.parse(*id, &is_likely_type)?.items {
+                if let Item::Clause(clause) = item {
+                    out.push_str(&sugar::clauses(&clause));
+                }
+            }
+        }
+        Ok(out)
     }
 
     /// The declarations of programs' own probes in the scripts, checked.

@@ -277,7 +277,7 @@ fn integer(lit: IntLit) -> String {
 }
 
 /// Bytes in quotes, with escapes for all that is not plain ASCII.
-fn quoted(bytes: &[u8], quote: char) -> String {
+pub(crate) fn quoted(bytes: &[u8], quote: char) -> String {
     let mut out = String::from(quote);
     for &byte in bytes {
         match byte {

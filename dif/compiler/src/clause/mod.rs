@@ -6,19 +6,20 @@
 //!  probe /p/ { a; if (c) { b; } d; }
 //!
 //!  1  /1/                       %error = 0
-//!  2  /!%error/                 %error = 1; %c0 = p;            %error = 0
-//!  3  /!%error && %c0/          %error = 1; a;                  %error = 0
-//!  4  /!%error/                 %error = 1; %c1 = %c0 && c;     %error = 0
-//!  5  /!%error && %c1/          %error = 1; b;                  %error = 0
-//!  6  /!%error && %c0/          %error = 1; d;                  %error = 0
+//!  2  /!%error/                 %error = 1; %c1 = p;            %error = 0
+//!  3  /!%error && %c1/          %error = 1; a;                  %error = 0
+//!  4  /!%error/                 %error = 1; %c2 = %c1 && c;     %error = 0
+//!  5  /!%error && %c2/          %error = 1; b;                  %error = 0
+//!  6  /!%error && %c1/          %error = 1; d;                  %error = 0
 //! ```
-//! The names are clause-locals of the compiler's. A fault leaves `%error` set, so that it ends the
+//! The names (`%c1` is short for `%condition_1`) are clause-locals of the compiler's; `dtrace -d`
+//! shows them ([`crate::sugar`]). A fault leaves `%error` set, so that it ends the
 //! whole clause, as it does a clause without `if`.
 
 mod action;
 mod aggregate;
 mod print;
-mod split;
+pub(crate) mod split;
 
 use dif::{
     difo::{DifType, Difo},
@@ -137,8 +138,8 @@ fn is_destructive(difo: &Difo) -> bool {
 /// One clause for one probe description: its ECBs.
 pub(crate) fn compile(cx: &mut Cx<'_, '_>, clause: &Clause) -> Checked<Vec<Ecb>> {
     let statements = clause.body.as_ref().map_or(&[][..], |body| &body.statements);
-    if statements.iter().any(|statement| matches!(statement.kind, StmtKind::If { .. })) {
-        return split::compile(cx, clause, statements);
+    if let Some(parts) = split::parts(clause) {
+        return split::compile(cx, &parts, clause);
     }
     // As in DTrace the actions come first; but if they name what only the predicate defines, the
     // predicate does.

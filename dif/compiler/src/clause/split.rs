@@ -17,21 +17,45 @@ use crate::{
 };
 
 /// One ECB of a clause: under which condition it works, and what it does.
-struct Part<'a> {
+pub(crate) struct Part<'a> {
     /// Number of the condition; `None`: always.
-    under: Option<usize>,
-    work: Work<'a>,
+    pub(crate) under: Option<usize>,
+    /// What it does.
+    pub(crate) work: Work<'a>,
     span: Span,
 }
 
-enum Work<'a> {
+/// What a part does.
+pub(crate) enum Work<'a> {
+    /// Statements without `if`.
     Statements(Vec<&'a Stmt>),
     /// Sets the condition `then`, and `otherwise` to its opposite, both only under the part's own.
     Decide {
+        /// What is asked.
         condition: &'a Expr,
+        /// The outcome's number.
         then: usize,
+        /// The opposite's, if there is an `else`.
         otherwise: Option<usize>,
     },
+}
+
+/// The parts of a clause after the one that resets `%error`; `None` if it has no `if`.
+pub(crate) fn parts(clause: &Clause) -> Option<Vec<Part<'_>>> {
+    let statements = clause.body.as_ref().map_or(&[][..], |body| &body.statements);
+    if !statements.iter().any(|statement| matches!(statement.kind, StmtKind::If { .. })) {
+        return None;
+    }
+    let mut splitter = Splitter { parts: Vec::new(), conditions: 0 };
+    let mut root = None;
+    if let Some(condition) = &clause.predicate {
+        let then = splitter.condition();
+        let work = Work::Decide { condition, then, otherwise: None };
+        splitter.parts.push(Part { under: None, work, span: condition.span });
+        root = Some(then);
+    }
+    splitter.statements(statements, root, clause.span);
+    Some(splitter.parts)
 }
 
 struct Splitter<'a> {
@@ -42,7 +66,7 @@ struct Splitter<'a> {
 impl<'a> Splitter<'a> {
     fn condition(&mut self) -> usize {
         self.conditions += 1;
-        self.conditions - 1
+        self.conditions
     }
 
     fn statements(&mut self, statements: &'a [Stmt], under: Option<usize>, span: Span) {
@@ -87,22 +111,13 @@ impl<'a> Splitter<'a> {
 /// The ECBs of a clause with `if` in it.
 pub(super) fn compile(
     cx: &mut Cx<'_, '_>,
+    parts: &[Part<'_>],
     clause: &Clause,
-    statements: &[Stmt],
 ) -> Checked<Vec<Ecb>> {
-    let mut splitter = Splitter { parts: Vec::new(), conditions: 0 };
-    let mut root = None;
-    if let Some(condition) = &clause.predicate {
-        let then = splitter.condition();
-        let work = Work::Decide { condition, then, otherwise: None };
-        splitter.parts.push(Part { under: None, work, span: condition.span });
-        root = Some(then);
-    }
-    splitter.statements(statements, root, clause.span);
     let mut first = Ecb::default();
     set_error(cx, &mut first, 0, clause.span)?;
     let mut ecbs = vec![first];
-    for part in &splitter.parts {
+    for part in parts {
         ecbs.push(compile_part(cx, part)?);
     }
     Ok(ecbs)
@@ -134,7 +149,7 @@ fn compile_part(cx: &mut Cx<'_, '_>, part: &Part<'_>) -> Checked<Ecb> {
     Ok(ecb)
 }
 
-/// `!%error && %cN`
+/// `!%error && %condition_N`
 fn guard(cx: &mut Cx<'_, '_>, under: Option<usize>, span: Span) -> Checked<Node> {
     let error = read(cx, "%error", span)?;
     let sound = Node::new(TypeId::INT, Kind::Not(error.into()), span);
@@ -171,8 +186,9 @@ fn decide(
     write(cx, ecb, &name(otherwise), not, span)
 }
 
-fn name(condition: usize) -> String {
-    format!("%c{condition}")
+/// The clause-local that keeps a condition's outcome, as libdtrace calls it.
+pub(crate) fn name(condition: usize) -> String {
+    format!("%condition_{condition}")
 }
 
 fn hidden(cx: &mut Cx<'_, '_>, name: &str, span: Span) -> Checked<Place> {
