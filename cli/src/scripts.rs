@@ -16,7 +16,6 @@ use dlang::{
     ast::{Item, Pragma, PragmaKind},
     compiler::{CompileOptions, Compiler},
     macros::Macros,
-    parser::{self, ParseOptions},
     source::{Origin, SourceId, Span, SpecKind},
     world::Bare,
 };
@@ -92,7 +91,7 @@ impl Scripts {
         let macros = macros(invocation, options);
         let compile = CompileOptions {
             with_target: options.guests,
-            macros: macros.clone(),
+            macros,
             allow_empty: options.allow_empty,
             classic: false,
             linkable: options.linkable,
@@ -106,7 +105,7 @@ impl Scripts {
             places: Vec::new(),
         };
         for (program, text) in invocation.programs.iter().zip(texts) {
-            all.add(program, text, options, &macros)?;
+            all.add(program, text)?;
         }
         if !invocation.programs.is_empty() {
             all.compiler.check_arguments().map_err(|error| all.rendered(&error))?;
@@ -124,20 +123,14 @@ impl Scripts {
         ScriptError(self.compiler.render(error, self.errtags))
     }
 
-    fn add(
-        &mut self,
-        program: &ProgramArgument,
-        text: Vec<u8>,
-        options: &ScriptOptions,
-        macros: &Macros,
-    ) -> Result<(), ScriptError> {
+    fn add(&mut self, program: &ProgramArgument, text: Vec<u8>) -> Result<(), ScriptError> {
         let origin = match spec_kind(program.kind) {
             Some(kind) => Origin::Specifier(kind),
             None => Origin::File(program.text.clone()),
         };
         let id = self.compiler.add_script(origin, text).map_err(|error| self.rendered(&error))?;
         let first = self.descriptions.len();
-        self.take_descriptions(id, options, macros)?;
+        self.take_descriptions(id)?;
         let is_script = program.kind == ProgramKind::Script;
         let cut = if is_script { None } else { program.text.find(['{', '/', ';']) };
         self.scripts.push(Script {
@@ -148,22 +141,9 @@ impl Scripts {
         Ok(())
     }
 
-    /// Notes the probe descriptions of a text, in order.
-    fn take_descriptions(
-        &mut self,
-        id: SourceId,
-        options: &ScriptOptions,
-        macros: &Macros,
-    ) -> Result<(), ScriptError> {
-        let parse = ParseOptions {
-            macros,
-            with_target: options.guests,
-            allow_empty: options.allow_empty,
-            is_type: &|name| name.ends_with("_t"),
-        };
-        let parsed = parser::parse(self.compiler.sources(), id, &parse);
-        let program = parsed.map_err(|error| self.rendered(&error))?;
-        for item in &program.items {
+    /// Notes the probe descriptions of a text, in order, and sets the options that it sets.
+    fn take_descriptions(&mut self, id: SourceId) -> Result<(), ScriptError> {
+        for item in self.compiler.items(id).iter() {
             match item {
                 Item::Clause(clause) => {
                     self.descriptions.extend(clause.probes.iter().map(|spec| spec.desc.clone()));
@@ -189,11 +169,9 @@ impl Scripts {
     }
 
     /// The clauses without `if` and `else`: `-d`.
-    ///
-    /// # Errors
-    /// What is wrong in the scripts.
-    pub fn desugared(&self) -> Result<String, ScriptError> {
-        self.compiler.desugared().map_err(|error| self.rendered(&error))
+    #[must_use]
+    pub fn desugared(&self) -> String {
+        self.compiler.desugared()
     }
 
     /// A C header for the probes that the scripts declare. `name`: the file's.

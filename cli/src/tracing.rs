@@ -95,8 +95,7 @@ fn carry_out(invocation: &Invocation) -> Result<i32, Failure> {
     compiler.allow_empty |= invocation.mode == Mode::Header;
     let scripts = Scripts::new(invocation, &compiler).map_err(|error| Failure(error.to_string()));
     if let (true, Ok(scripts)) = (invocation.desugar, &scripts) {
-        let text = scripts.desugared().map_err(|error| Failure(error.to_string()))?;
-        io::stdout().write_all(text.as_bytes())?;
+        io::stdout().write_all(scripts.desugared().as_bytes())?;
     }
     scripts.and_then(|scripts| match invocation.mode {
         Mode::List => list_probes(invocation, &options, scripts),

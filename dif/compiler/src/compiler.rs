@@ -5,15 +5,15 @@
 //!      .add_script(origin, text)     scripts and specifiers; syntax is checked at once
 //!      .compile(&world) ──▶ Compiled     once a world
 //! ```
-//! A script is parsed again for each world, since what is a type's name is the world's to say, and
-//! checked and generated against the world's types. Variables and aggregations are numbered by one
+//! A script is parsed once, and again for a world that answers differently where the parser must know
+//! whether a name is a type's; it is checked and generated against the world's types. Variables and aggregations are numbered by one
 //! registry, so that all worlds' programs work on the same cells.
 //!
 //! A clause whose description matches nothing in a world makes no ECB there. It is still checked,
 //! and errors in it forgotten: a variable it writes may be read by a clause that does match, and
 //! must have its type by then.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use dif::program::{OptionSetting, Program};
 
@@ -57,10 +57,19 @@ pub struct CompileOptions {
 pub struct Compiler {
     options: CompileOptions,
     sources: SourceMap,
-    scripts: Vec<SourceId>,
+    scripts: Vec<Script>,
     /// The D library, read once an operating system.
-    libraries: Vec<(Os, Vec<Item>)>,
+    libraries: Vec<(Os, Arc<[Item]>)>,
     registry: Registry,
+}
+
+/// A script as it was read when it was added.
+#[derive(Debug)]
+struct Script {
+    id: SourceId,
+    items: Arc<[Item]>,
+    /// The names that the parser asked about, and what it was told: a type's name or not.
+    asked: HashMap<String, bool>,
 }
 
 impl Compiler {
@@ -87,9 +96,22 @@ impl Compiler {
         text: impl Into<Vec<u8>>,
     ) -> Result<SourceId, Error> {
         let id = self.add(origin, text)?;
-        self.parse(id, &is_likely_type)?;
-        self.scripts.push(id);
+        let asked = RefCell::new(HashMap::new());
+        let is_type = |name: &str| {
+            let answer = is_likely_type(name);
+            asked.borrow_mut().entry(name.to_owned()).or_insert(answer);
+            answer
+        };
+        let items = self.parse(id, &is_type)?.items.into();
+        self.scripts.push(Script { id, items, asked: asked.into_inner() });
         Ok(id)
+    }
+
+    /// What a script holds, as it was read when it was added.
+    #[must_use]
+    pub fn items(&self, id: SourceId) -> Arc<[Item]> {
+        let script = self.scripts.iter().find(|script| script.id == id);
+        script.map_or_else(Arc::default, |script| Arc::clone(&script.items))
     }
 
     fn add(&mut self, origin: Origin, text: impl Into<Vec<u8>>) -> Result<SourceId, Error> {
@@ -120,7 +142,7 @@ impl Compiler {
             let origin = self.sources.get(*id).map(Source::origin);
             matches!(origin, Some(Origin::Library(_)))
         };
-        let latest = self.scripts.last().copied().unwrap_or_default();
+        let latest = self.scripts.last().map(|script| script.id).unwrap_or_default();
         let program = place.filter(|id| !in_library(id)).unwrap_or(latest);
         error.render(&self.sources, program, errtags)
     }
@@ -150,13 +172,13 @@ impl Compiler {
         cx.classic = self.options.classic;
         cx.has_target = self.options.macros.named("target", Span::default()).is_ok();
         let mut unit = Unit { with_targets: self.options.with_target, ..Unit::default() };
-        for item in &library {
+        for item in library.iter() {
             // What this world lacks types for is missed when a script uses it.
             let _ = unit.item(&mut cx, &self.sources, item);
         }
         cx.end_library();
         cx.types.recorder = self.options.linkable.then(Recorder::default);
-        for item in &script {
+        for item in script.iter().flat_map(|items| items.iter()) {
             unit.item(&mut cx, &self.sources, item)?;
         }
         unit.check_pending(&mut cx)?;
@@ -180,19 +202,14 @@ impl Compiler {
     }
 
     /// The scripts' clauses once `if` and `else` are taken away, as `dtrace -d` shows them.
-    ///
-    /// # Errors
-    /// The first error in a script's syntax.
-    pub fn desugared(&self) -> Result<String, Error> {
-        let mut out = String::new();
-        for id in &self.scripts {
-            for item in self.parse(*id, &is_likely_type)?.items {
-                if let Item::Clause(clause) = item {
-                    out.push_str(&sugar::clauses(&clause));
-                }
-            }
-        }
-        Ok(out)
+    #[must_use]
+    pub fn desugared(&self) -> String {
+        let items = self.scripts.iter().flat_map(|script| script.items.iter());
+        let clauses = items.filter_map(|item| match item {
+            Item::Clause(clause) => Some(sugar::clauses(clause)),
+            _ => None,
+        });
+        clauses.collect()
     }
 
     /// The declarations of programs' own probes in the scripts, checked.
@@ -201,38 +218,39 @@ impl Compiler {
     /// The first error in a script, declarations' errors first.
     pub fn providers(&mut self, world: &dyn World) -> Result<Vec<Provider>, Error> {
         self.compile(world)?;
-        let mut all = Vec::new();
-        for id in &self.scripts {
-            let items = self.parse(*id, &is_likely_type)?.items;
-            all.extend(items.into_iter().filter_map(|item| match item {
-                Item::Provider(provider) => Some(provider),
-                _ => None,
-            }));
-        }
-        Ok(all)
+        let items = self.scripts.iter().flat_map(|script| script.items.iter());
+        let providers = items.filter_map(|item| match item {
+            Item::Provider(provider) => Some(provider.clone()),
+            _ => None,
+        });
+        Ok(providers.collect())
     }
 
     /// The D library for an operating system.
-    fn library(&mut self, os: Os) -> Result<Vec<Item>, Error> {
+    fn library(&mut self, os: Os) -> Result<Arc<[Item]>, Error> {
         if let Some((_, items)) = self.libraries.iter().find(|(known, _)| *known == os) {
-            return Ok(items.clone());
+            return Ok(Arc::clone(items));
         }
         let programs = dlib::parse(&mut self.sources, os)?;
-        let items: Vec<Item> = programs.into_iter().flat_map(|program| program.items).collect();
-        self.libraries.push((os, items.clone()));
+        let items: Arc<[Item]> = programs.into_iter().flat_map(|program| program.items).collect();
+        self.libraries.push((os, Arc::clone(&items)));
         Ok(items)
     }
 
     /// The scripts, read with the world's type names known.
-    fn parse_all<'w>(&self, world: &'w dyn World) -> Result<(Vec<Item>, Types<'w>), Error> {
+    fn parse_all<'w>(&self, world: &'w dyn World) -> Result<(Vec<Arc<[Item]>>, Types<'w>), Error> {
         let types = RefCell::new(Types::new(world));
         let is_type = |name: &str| {
             let plain = name.rsplit('`').next().unwrap_or(name);
             types.borrow_mut().typedef(plain).is_some() || is_likely_type(name)
         };
         let mut items = Vec::new();
-        for id in &self.scripts {
-            items.extend(self.parse(*id, &is_type)?.items);
+        for script in &self.scripts {
+            let same = script.asked.iter().all(|(name, answer)| is_type(name) == *answer);
+            items.push(match same {
+                true => Arc::clone(&script.items),
+                false => self.parse(script.id, &is_type)?.items.into(),
+            });
         }
         Ok((items, types.into_inner()))
     }

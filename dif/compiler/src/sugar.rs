@@ -183,7 +183,7 @@ mod tests {
     fn shown(text: &str) -> String {
         let mut compiler = Compiler::new(CompileOptions::default());
         compiler.add_script(Origin::File("x.d".into()), text).unwrap();
-        compiler.desugared().unwrap()
+        compiler.desugared()
     }
 
     /// A clause without sugar is shown as it is, in libdtrace's layout.

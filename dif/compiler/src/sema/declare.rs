@@ -1,6 +1,10 @@
 //! Types as the script writes them, and its declarations.
 
-use std::{rc::Rc, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+    sync::Arc,
+};
 
 use super::{Checked, Cx, Kind, Node, fail};
 use crate::{
@@ -112,6 +116,7 @@ impl Cx<'_, '_> {
     /// Offsets as the x86-64 ABI gives them.
     fn lay_out(&mut self, tag: Tag, name: &str, members: &[Member]) -> Checked<CompoundType> {
         let mut fields = Vec::new();
+        let mut names = HashSet::new();
         let (mut end, mut align) = (0_u32, 1_u32);
         for member in members {
             let ty = self.type_expr(&member.ty)?;
@@ -123,7 +128,7 @@ impl Cx<'_, '_> {
                 return fail(ErrorTag::DeclVoidobj, member.span, "cannot have void member");
             }
             if let Some(name) = &member.name
-                && fields.iter().any(|field: &Field| *field.name == *name.name)
+                && !names.insert(name.name.as_str())
             {
                 let message = format!("failed to define member '{}': duplicate", name.name);
                 return fail(ErrorTag::Unknown, member.span, message);
@@ -234,17 +239,18 @@ impl Cx<'_, '_> {
             self.define_tag(Tag::Enum, plain, body.span)?;
         }
         let mut values: Vec<(Rc<str>, i64)> = Vec::new();
+        let mut numbers: HashMap<Rc<str>, i64> = HashMap::new();
         let mut next = 0_i64;
         for enumerator in enumerators {
             if let Some(value) = &enumerator.value {
                 let known = match &value.kind {
                     ExprKind::Var { scope: VarScope::Global, name } => {
-                        values.iter().find(|(known, _)| **known == *name.name)
+                        numbers.get(name.name.as_str()).copied()
                     }
                     _ => None,
                 };
                 let value = match known {
-                    Some((_, value)) => Some(*value),
+                    Some(value) => Some(value),
                     None => self.constant(value)?,
                 };
                 let Some(value) = value else {
@@ -263,7 +269,7 @@ impl Cx<'_, '_> {
                 return fail(ErrorTag::DeclEnoflow, enumerator.name.span, message);
             }
             let name = enumerator.name.name.as_str();
-            if values.iter().any(|(known, _)| **known == *name) {
+            if numbers.contains_key(name) {
                 let message = format!("failed to define enumerator '{name}': duplicate");
                 return fail(ErrorTag::Unknown, enumerator.name.span, message);
             }
@@ -271,7 +277,9 @@ impl Cx<'_, '_> {
                 let message = format!("identifier redeclared: {name}");
                 return fail(ErrorTag::DeclIdred, enumerator.name.span, message);
             }
-            values.push((Rc::from(name), next));
+            let name: Rc<str> = name.into();
+            numbers.insert(Rc::clone(&name), next);
+            values.push((name, next));
             next += 1;
         }
         let body_type = EnumType { name: plain.into(), size: 4, signed: true, values };
@@ -631,7 +639,7 @@ impl Cx<'_, '_> {
             }
         }
         let output = self.words(output);
-        if self.find_translator(&output, input_type)?.is_some() {
+        if self.find_translator(&output, input_type).is_some() {
             let from = self.words(input_type);
             let message = format!("translator from {from} to {output} has already been declared");
             return fail(ErrorTag::XlateRedecl, span, message);
@@ -654,7 +662,8 @@ impl Cx<'_, '_> {
             });
             self.unless_untyped(checked)?;
         }
-        self.definitions.translators.push(Rc::new(translator.clone()));
+        let key = (output, self.bare_words(input_type));
+        self.definitions.translators.insert(key, Rc::new(translator.clone()));
         Ok(())
     }
 }

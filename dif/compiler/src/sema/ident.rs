@@ -382,7 +382,7 @@ impl Cx<'_, '_> {
         span: Span,
     ) -> Checked<Argument> {
         let wanted = output.trim().trim_end_matches('*').trim();
-        let found = self.find_translator(wanted, node.ty)?;
+        let found = self.find_translator(wanted, node.ty);
         match found {
             Some(translator) => Ok(Argument::Translated(translator, node)),
             None => {

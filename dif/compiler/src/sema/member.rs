@@ -378,7 +378,7 @@ impl Cx<'_, '_> {
             ExprKind::Xlate { ty, operand } => {
                 let input = self.expr(operand)?;
                 let output = self.output_name(ty)?;
-                match self.find_translator(&output, input.ty)? {
+                match self.find_translator(&output, input.ty) {
                     Some(translator) => Ok(Some((translator, input))),
                     None => {
                         let from = self.words(input.ty);
@@ -457,21 +457,13 @@ impl Cx<'_, '_> {
         &mut self,
         output: &str,
         input: TypeId,
-    ) -> Checked<Option<Rc<ast::Translator>>> {
-        let wanted = self.bare_words(input);
-        for translator in self.definitions.translators.clone() {
-            // A translator whose types this world does not have is not for this world.
-            let Ok(made) = self.output_name(&translator.output) else { continue };
-            let Ok(taken) = self.type_expr(&translator.input) else { continue };
-            if made == output && self.bare_words(taken) == wanted {
-                return Ok(Some(translator));
-            }
-        }
-        Ok(None)
+    ) -> Option<Rc<ast::Translator>> {
+        let key = (output.to_owned(), self.bare_words(input));
+        self.definitions.translators.get(&key).cloned()
     }
 
     /// A type in words, without typedefs and qualifiers at its top and below one pointer.
-    fn bare_words(&mut self, ty: TypeId) -> String {
+    pub(super) fn bare_words(&mut self, ty: TypeId) -> String {
         let bare = self.types.bare(ty);
         match self.types.get(bare) {
             Type::Pointer { target, .. } => {

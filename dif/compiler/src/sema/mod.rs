@@ -70,7 +70,8 @@ pub(crate) struct Variable {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Definitions {
     pub(crate) inlines: HashMap<String, Rc<ast::Inline>>,
-    pub(crate) translators: Vec<Rc<ast::Translator>>,
+    /// By the output's type and the input's, in words.
+    pub(crate) translators: HashMap<(String, String), Rc<ast::Translator>>,
 }
 
 /// Everything the checks know while they work on one world.

@@ -72,10 +72,7 @@ impl Cx<'_, '_> {
         let made = made.trim_end_matches('*').trim();
         let ints = self.is_integer_type(from) && self.is_integer_type(to);
         let texts = self.is_text_type(from) && self.is_text_type(to);
-        if ints
-            || texts
-            || self.types_alike(from, to)
-            || self.find_translator(made, from)?.is_some()
+        if ints || texts || self.types_alike(from, to) || self.find_translator(made, from).is_some()
         {
             return Ok(());
         }
