@@ -5,6 +5,7 @@ pub mod invocation;
 pub mod list;
 pub mod machines;
 pub mod qemu_args;
+pub mod report;
 mod saving;
 pub mod scripts;
 mod signals;

@@ -8,9 +8,10 @@ use consumer::{
     world,
 };
 use dif::program::ProbeDesc;
+use dlang::stability::ProviderAttributes;
 use hypercall::ProbeEntry;
 
-use crate::scripts::described;
+use crate::{report, scripts::described};
 
 /// What to list, and how.
 #[derive(Clone, Copy, Debug)]
@@ -72,21 +73,14 @@ fn list_machine(
         let id = machine.number_of(local);
         writeln!(out, "{id:5} {provider:>10} {module:>17} {function:>33} {name}")?;
         if listing.verbose {
-            arguments(out, machine, &probe)?;
+            let parts = ProviderAttributes::of(provider);
+            let text = |text: &str| text.to_owned();
+            let (provider, module) = (text(provider), text(module));
+            let (function, name) = (text(function), text(name));
+            let desc = ProbeDesc { provider, module, function, name, ..ProbeDesc::default() };
+            let types = world::arg_types(machine, &probe);
+            report::probe(out, parts.description(&desc), parts.args, &types)?;
         }
     }
     Ok(found)
-}
-
-/// The types of a probe's `args[]`.
-fn arguments(out: &mut dyn Write, machine: &Machine, probe: &ProbeEntry<'_>) -> io::Result<()> {
-    writeln!(out, "\n\tArgument Types")?;
-    let types = world::arg_types(machine, probe);
-    if types.is_empty() {
-        writeln!(out, "\t\tNone")?;
-    }
-    for (index, ty) in types.iter().enumerate() {
-        writeln!(out, "\t\targs[{index}]: {}", ty.translated.as_ref().unwrap_or(&ty.native))?;
-    }
-    writeln!(out)
 }

@@ -22,7 +22,7 @@ use dlang::{
 
 use crate::{
     invocation::Invocation,
-    scripts::{Script, Scripts},
+    scripts::{Reports, Script, Scripts},
     tracing::{Failure, Program, complain, find},
 };
 
@@ -167,7 +167,12 @@ impl SavedProgram {
             descriptions: 0..self.saved.descriptions.len(),
         };
         let zdefs = self.saved.compiled.program.options.iter().any(|option| option.name == "zdefs");
-        Program { compiler: Box::new(self), scripts: vec![script], zdefs }
+        Program {
+            compiler: Box::new(self),
+            scripts: vec![script],
+            zdefs,
+            reports: Reports::default(),
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! The programs of one command line, as a session wants them compiled.
 
 use std::{
+    cell::RefCell,
+    collections::BTreeMap,
     fs,
     io::Write as _,
     process::{Command, Stdio},
+    rc::Rc,
 };
 
 use consumer::{
@@ -17,7 +20,8 @@ use dlang::{
     compiler::{CompileOptions, Compiler},
     macros::Macros,
     source::{Origin, SourceId, Span, SpecKind},
-    world::Bare,
+    stability::Report,
+    world::{ArgTypes, Bare},
 };
 
 use crate::invocation::{Invocation, ProgramArgument, ProgramKind};
@@ -43,6 +47,8 @@ pub struct ScriptOptions {
     pub cpp: Option<String>,
     /// The program is to be saved.
     pub linkable: bool,
+    /// `-v`: say how stable what the scripts use is.
+    pub verbose: bool,
     /// All options of the command line, which scripts may add to.
     pub session: Options,
 }
@@ -63,6 +69,20 @@ pub struct Script {
     pub descriptions: std::ops::Range<usize>,
 }
 
+/// How stable one description and its clause are, on all kernels that they were compiled for.
+#[derive(Clone, Debug)]
+pub struct DescriptionReport {
+    /// The description.
+    pub desc: ProbeDesc,
+    /// Its attributes and its clause's.
+    pub report: Report,
+    /// The types of its probes' arguments, on the first of the kernels.
+    pub types: ArgTypes,
+}
+
+/// By the description's number.
+pub type Reports = Rc<RefCell<BTreeMap<usize, DescriptionReport>>>;
+
 /// All programs of a command line.
 #[derive(Debug)]
 pub struct Scripts {
@@ -72,6 +92,7 @@ pub struct Scripts {
     scripts: Vec<Script>,
     descriptions: Vec<ProbeDesc>,
     places: Vec<Span>,
+    reports: Reports,
 }
 
 impl Scripts {
@@ -95,6 +116,8 @@ impl Scripts {
             allow_empty: options.allow_empty,
             classic: false,
             linkable: options.linkable,
+            stability: options.verbose,
+            least: None,
         };
         let mut all = Self {
             compiler: Compiler::new(compile),
@@ -103,7 +126,9 @@ impl Scripts {
             scripts: Vec::new(),
             descriptions: Vec::new(),
             places: Vec::new(),
+            reports: Reports::default(),
         };
+        all.limit_stability();
         for (program, text) in invocation.programs.iter().zip(texts) {
             all.add(program, text)?;
         }
@@ -165,6 +190,7 @@ impl Scripts {
             self.rendered(&Error::new(ErrorTag::PragmaOptset, pragma.span, message))
         })?;
         self.errtags |= name == "errtags";
+        self.limit_stability();
         Ok(())
     }
 
@@ -172,6 +198,19 @@ impl Scripts {
     #[must_use]
     pub fn desugared(&self) -> String {
         self.compiler.desugared()
+    }
+
+    /// Sets the compiler's limit as the options have it: the last one counts.
+    fn limit_stability(&mut self) {
+        let limits = self.options.compiler.iter().filter(|(name, _)| name == "amin");
+        let limit = limits.rev().find_map(|(_, value)| value.as_ref()?.parse().ok());
+        limit.into_iter().for_each(|least| self.compiler.set_least(least));
+    }
+
+    /// What is known of the stability of what the scripts use, now and whenever they are compiled.
+    #[must_use]
+    pub fn reports(&self) -> Reports {
+        Rc::clone(&self.reports)
     }
 
     /// A C header for the probes that the scripts declare. `name`: the file's.
@@ -200,7 +239,22 @@ impl ScriptCompiler for Scripts {
     }
 
     fn compile(&mut self, world: &dyn World) -> Result<Compiled, String> {
-        self.compiler.compile(world).map_err(|error| self.compiler.render(&error, self.errtags))
+        let compiled = self.compiler.compile(world);
+        let compiled = compiled.map_err(|error| self.compiler.render(&error, self.errtags))?;
+        let mut reports = self.reports.borrow_mut();
+        for one in &compiled.stability {
+            let desc = self.descriptions.get(one.description).cloned().unwrap_or_default();
+            let types = world.arg_types(&desc);
+            let known = reports.entry(one.description).or_insert(DescriptionReport {
+                desc,
+                report: *one,
+                types,
+            });
+            known.report.probe = known.report.probe.min(one.probe);
+            known.report.args = known.report.args.min(one.args);
+            known.report.statements = known.report.statements.min(one.statements);
+        }
+        Ok(compiled)
     }
 
     fn no_match(&self, description: usize) -> String {

@@ -26,8 +26,9 @@ use crate::{
     invocation::{Invocation, Mode, OptionArgument, ProgramKind},
     list::{Listing, list},
     machines::{self, Found},
+    report,
     saving::{self, SavedProgram},
-    scripts::{Script, ScriptOptions, Scripts},
+    scripts::{Reports, Script, ScriptOptions, Scripts},
     signals,
 };
 
@@ -114,6 +115,7 @@ fn script_options(invocation: &Invocation, options: &Options) -> Result<ScriptOp
         preprocess: invocation.preprocess,
         cpp_arguments: invocation.cpp_arguments.clone(),
         session: options.clone(),
+        verbose: invocation.verbose,
         ..ScriptOptions::default()
     };
     for (name, value) in &options.compiler {
@@ -130,8 +132,8 @@ fn script_options(invocation: &Invocation, options: &Options) -> Result<ScriptOp
             "cpppath" => out.cpp = Some(value),
             // What they ask for is how it is anyway, or others see to it. The preprocessor
             // conforms to ISO C, and version 1.13 of D is a superset of those before it.
-            "pspec" | "nolibs" | "zdefs" | "knodefs" | "unodefs" | "argref" | "verbose"
-            | "setenv" | "unsetenv" | "stdc" | "version" | "debuginfo" => {}
+            "amin" | "pspec" | "nolibs" | "zdefs" | "knodefs" | "unodefs" | "argref"
+            | "verbose" | "setenv" | "unsetenv" | "stdc" | "version" | "debuginfo" => {}
             _ => {
                 return Err(Failure(format!(
                     "failed to set -x {name}: option {name} is not supported yet"
@@ -150,12 +152,15 @@ pub(crate) struct Program {
     pub(crate) scripts: Vec<Script>,
     /// Whether descriptions may match nothing.
     pub(crate) zdefs: bool,
+    /// What `-v` says.
+    pub(crate) reports: Reports,
 }
 
 impl std::convert::From<Scripts> for Program {
     fn from(all: Scripts) -> Self {
         let (scripts, zdefs) = (all.scripts().to_vec(), all.zdefs());
-        Self { compiler: Box::new(all), scripts, zdefs }
+        let reports = all.reports();
+        Self { compiler: Box::new(all), scripts, zdefs, reports }
     }
 }
 
@@ -278,7 +283,7 @@ fn trace(
     if program.compiler.descriptions().iter().any(machines::concerns_kernel) {
         found.missing.iter().for_each(|line| complain(&format!("host: {line}")));
     }
-    let Program { compiler, scripts: programs, zdefs } = program;
+    let Program { compiler, scripts: programs, zdefs, reports } = program;
     let printer =
         Printer::new(Sink::new(output(invocation)?), Box::new(|text: &str| complain(text)));
     let setup = Setup {
@@ -295,14 +300,13 @@ fn trace(
     if invocation.disassemble || session.wants("verbose") {
         disassemble(&session);
     }
-    if invocation.verbose {
-        complain("-v: stability attributes are not reported yet");
-    }
-    if invocation.mode == Mode::Compile {
-        return Ok(0);
-    }
+    let compiles = invocation.mode == Mode::Compile;
     let mut total = 0;
     for program in &programs {
+        if compiles {
+            report_stability(invocation, program, &reports)?;
+            continue;
+        }
         let matches = session.matches().get(program.descriptions.clone()).unwrap_or_default();
         let matched: usize = matches.iter().sum();
         total += matched;
@@ -311,6 +315,10 @@ fn trace(
             let (what, name) = (program.what, &program.name);
             complain(&format!("{what} '{name}' matched {matched} probe{plural}"));
         }
+        report_stability(invocation, program, &reports)?;
+    }
+    if compiles {
+        return Ok(0);
     }
     if total == 0 && !invocation.allow_no_match && !zdefs {
         return Err(SessionError::NothingMatched.into());
@@ -326,6 +334,27 @@ fn trace(
     }
     let outside = Outside { signals: Some(signals.as_fd()), processes };
     session.run(outside).map_err(Into::into)
+}
+
+/// `-v`: how stable what one program uses is; with `-e` each of its descriptions too.
+fn report_stability(
+    invocation: &Invocation,
+    program: &Script,
+    reports: &Reports,
+) -> Result<(), Failure> {
+    if !invocation.verbose {
+        return Ok(());
+    }
+    let all = reports.borrow();
+    let known: Vec<_> = all.range(program.descriptions.clone()).map(|(_, one)| one).collect();
+    let mut out = output(invocation)?;
+    report::program(&mut out, program, &known)?;
+    if invocation.mode == Mode::Compile {
+        known.iter().try_for_each(|one| report::description(&mut out, one))?;
+    } else {
+        writeln!(out)?;
+    }
+    Ok(out.flush()?)
 }
 
 /// `-S`: every program's objects, on standard error as in dtrace(1).

@@ -34,3 +34,68 @@ fn the_script_without_its_sugar() {
     assert_eq!(printed(&["-qden", script]), shown);
     assert_eq!(printed(&["-qdn", script]), format!("{shown}\n"));
 }
+
+/// `-v` reports the least stable of what a program uses, in the guide's own layout and for its own
+/// example.
+#[test]
+fn the_stability_of_a_program() {
+    let script = "dtrace:::BEGIN { x = (uint64_t)curthread; exit(0); }";
+    let report = "\nStability attributes for description dtrace:::BEGIN :\n\
+        \n\tMinimum Probe Description Attributes\n\
+        \t\tIdentifier Names: Stable\n\
+        \t\tData Semantics:   Stable\n\
+        \t\tDependency Class: Common\n\
+        \n\tMinimum Statement Attributes\n\
+        \t\tIdentifier Names: Stable\n\
+        \t\tData Semantics:   Private\n\
+        \t\tDependency Class: Common\n";
+    assert_eq!(printed(&["-qvn", script]), format!("{report}\n\n"));
+    let each = "\ndtrace:::BEGIN\n\
+        \n\tProbe Description Attributes\n\
+        \t\tIdentifier Names: Stable\n\
+        \t\tData Semantics:   Stable\n\
+        \t\tDependency Class: Common\n\
+        \n\tArgument Attributes\n\
+        \t\tIdentifier Names: Stable\n\
+        \t\tData Semantics:   Stable\n\
+        \t\tDependency Class: Common\n\
+        \n\tArgument Types\n\
+        \t\tNone\n\n";
+    assert_eq!(printed(&["-evn", script]), format!("{report}{each}"));
+}
+
+/// `-lv`: every probe has its attributes and its arguments' types below it.
+#[test]
+fn the_stability_of_a_probe() {
+    let listed = printed(&["-lvn", "dtrace:::ERROR"]);
+    let (_, probe) = listed.split_once("ERROR\n").unwrap();
+    assert!(
+        probe.starts_with(
+            "\n\tProbe Description Attributes\n\t\tIdentifier Names: Stable\n\t\tData Semantics:   \
+             Stable\n\t\tDependency Class: Common\n\n\tArgument Attributes\n"
+        ),
+        "{probe}"
+    );
+    assert!(probe.contains("\n\tArgument Types\n\t\t"), "{probe}");
+}
+
+/// A program that uses what is below `amin` does not compile, whether the limit is the command
+/// line's or its own.
+#[test]
+fn a_limit_of_stability() {
+    let refused = |words: &[&str]| {
+        let output = dtrace(words);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let script = "dtrace:::BEGIN { x = (uint64_t)curthread; exit(0); }";
+    let message = "in action list: attributes for scalar curthread (Stable/Private/Common) are less \
+                   than predefined minimum";
+    let limited = ["-xerrtags", "-xamin=evolving/evolving/common", "-n", script];
+    let error = refused(&limited);
+    assert!(error.contains(message) && error.contains("[D_ATTR_MIN]"), "{error}");
+    let own = format!("#pragma D option amin=Evolving/Evolving/Common\n{script}");
+    assert!(refused(&["-n", &own]).contains(message));
+    assert!(refused(&["-xamin=high", "-n", script]).contains("Invalid value for specified option"));
+    printed(&["-q", "-xamin=Stable/Private/Common", "-n", script]);
+}

@@ -27,7 +27,7 @@ use dif::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{format::Format, link::Needs};
+use crate::{format::Format, link::Needs, stability::Report};
 
 /// The number of an aggregation, from 1, the same in all worlds; it is the first element of the
 /// key of every aggregating action.
@@ -49,6 +49,9 @@ pub struct Compiled {
     pub aggregations: Vec<Aggregation>,
     /// Every variable of the script that has been seen so far, ordered by scope and id.
     pub variables: Vec<Variable>,
+    /// How stable each description is, and what its clause does; empty unless
+    /// [`crate::CompileOptions::stability`] was set.
+    pub stability: Vec<Report>,
     /// What must be asked of another kernel before the program fits it; empty unless
     /// [`crate::CompileOptions::linkable`] was set.
     pub needs: Needs,

@@ -31,6 +31,7 @@ use crate::{
         registry::{Registry, is_number},
     },
     source::{Origin, Source, SourceId, SourceMap, Span},
+    stability::{Attributes, Report, Stabilities},
     sugar,
     types::Types,
     world::{Os, World},
@@ -50,7 +51,14 @@ pub struct CompileOptions {
     /// The program shall be linked for other kernels: what it takes from this one's types is noted
     /// ([`Compiled::needs`]).
     pub linkable: bool,
+    /// Say how stable descriptions and clauses are ([`Compiled::stability`]).
+    pub stability: bool,
+    /// `-x amin=`: nothing may be less stable.
+    pub least: Option<Attributes>,
 }
+
+/// What a script holds, shared by all who read it.
+type Items = Arc<[Item]>;
 
 /// Compiles scripts for any number of worlds.
 #[derive(Debug)]
@@ -59,7 +67,7 @@ pub struct Compiler {
     sources: SourceMap,
     scripts: Vec<Script>,
     /// The D library, read once an operating system.
-    libraries: Vec<(Os, Arc<[Item]>)>,
+    libraries: Vec<(Os, Items)>,
     registry: Registry,
 }
 
@@ -67,7 +75,7 @@ pub struct Compiler {
 #[derive(Debug)]
 struct Script {
     id: SourceId,
-    items: Arc<[Item]>,
+    items: Items,
     /// The names that the parser asked about, and what it was told: a type's name or not.
     asked: HashMap<String, bool>,
 }
@@ -109,7 +117,7 @@ impl Compiler {
 
     /// What a script holds, as it was read when it was added.
     #[must_use]
-    pub fn items(&self, id: SourceId) -> Arc<[Item]> {
+    pub fn items(&self, id: SourceId) -> Items {
         let script = self.scripts.iter().find(|script| script.id == id);
         script.map_or_else(Arc::default, |script| Arc::clone(&script.items))
     }
@@ -118,6 +126,11 @@ impl Compiler {
         self.sources
             .add(origin, text)
             .map_err(|error| Error::unplaced(ErrorTag::Unknown, error.to_string()))
+    }
+
+    /// Nothing may be less stable than this from here on: `#pragma D option amin`.
+    pub fn set_least(&mut self, least: Attributes) {
+        self.options.least = Some(least);
     }
 
     /// Whether the scripts used all their arguments.
@@ -171,7 +184,12 @@ impl Compiler {
         let mut cx = Cx::new(world, types, &mut self.registry);
         cx.classic = self.options.classic;
         cx.has_target = self.options.macros.named("target", Span::default()).is_ok();
-        let mut unit = Unit { with_targets: self.options.with_target, ..Unit::default() };
+        let mut unit = Unit {
+            with_targets: self.options.with_target,
+            wants_stability: self.options.stability || self.options.least.is_some(),
+            ..Unit::default()
+        };
+        unit.stabilities.least = self.options.least;
         for item in library.iter() {
             // What this world lacks types for is missed when a script uses it.
             let _ = unit.item(&mut cx, &self.sources, item);
@@ -183,7 +201,7 @@ impl Compiler {
         }
         unit.check_pending(&mut cx)?;
         let recorder = cx.types.recorder.take();
-        let Unit { mut program, mut statements, descriptions, .. } = unit;
+        let Unit { mut program, mut statements, descriptions, stability, .. } = unit;
         widen_keys(&mut program, &mut statements, self.registry.aggregations());
         let needs = recorder.map_or_else(|| Ok(Needs::default()), |r| r.finish(&mut program));
         let needs = needs.map_err(|what| {
@@ -197,6 +215,7 @@ impl Compiler {
             statements,
             aggregations: self.registry.aggregations().to_vec(),
             variables: self.registry.variables(),
+            stability,
             needs,
         })
     }
@@ -227,7 +246,7 @@ impl Compiler {
     }
 
     /// The D library for an operating system.
-    fn library(&mut self, os: Os) -> Result<Arc<[Item]>, Error> {
+    fn library(&mut self, os: Os) -> Result<Items, Error> {
         if let Some((_, items)) = self.libraries.iter().find(|(known, _)| *known == os) {
             return Ok(Arc::clone(items));
         }
@@ -238,7 +257,7 @@ impl Compiler {
     }
 
     /// The scripts, read with the world's type names known.
-    fn parse_all<'w>(&self, world: &'w dyn World) -> Result<(Vec<Arc<[Item]>>, Types<'w>), Error> {
+    fn parse_all<'w>(&self, world: &'w dyn World) -> Result<(Vec<Items>, Types<'w>), Error> {
         let types = RefCell::new(Types::new(world));
         let is_type = |name: &str| {
             let plain = name.rsplit('`').next().unwrap_or(name);
@@ -295,13 +314,23 @@ struct Unit {
     pending: Vec<(String, Span)>,
     /// Descriptions may name targets.
     with_targets: bool,
+    /// Somebody asks how stable things are, or has set a limit.
+    wants_stability: bool,
+    stabilities: Stabilities,
+    stability: Vec<Report>,
 }
 
 impl Unit {
     fn item(&mut self, cx: &mut Cx<'_, '_>, sources: &SourceMap, item: &Item) -> Checked<()> {
         match item {
             Item::Declaration(declaration) => cx.declaration(declaration),
-            Item::Inline(inline) => cx.define_inline(inline),
+            Item::Inline(inline) => {
+                cx.define_inline(inline)?;
+                if self.wants_stability {
+                    self.stabilities.inline(cx, inline);
+                }
+                Ok(())
+            }
             Item::Translator(translator) => cx.define_translator(translator),
             Item::Provider(provider) => cx.define_provider(provider),
             Item::Clause(clause) => {
@@ -328,10 +357,13 @@ impl Unit {
             PragmaKind::DependsOn { class, name } => {
                 return self.depends_on(cx, class, name, pragma.span);
             }
-            PragmaKind::Attributes { subject, .. } => match &subject[..] {
-                [name] => name,
-                _ => return Ok(()),
-            },
+            PragmaKind::Attributes { subject, .. } => {
+                self.stabilities.pragma(pragma)?;
+                match &subject[..] {
+                    [name] => name,
+                    _ => return Ok(()),
+                }
+            }
             PragmaKind::Binding { name, .. } => name,
         };
         if cx.is_foreign(name) {
@@ -396,6 +428,11 @@ impl Unit {
                 Err(_) => Vec::new(),
             };
             let ecbs = if matched { ecbs } else { Vec::new() };
+            if matched && self.wants_stability {
+                let (parts, probe, statements) = self.stabilities.clause(cx, clause, &spec.desc)?;
+                let (description, args) = (specifier, parts.args);
+                self.stability.push(Report { description, probe, args, statements });
+            }
             let line = |span: Span| {
                 sources.get(span.source).map_or(0, |source| source.locate(span.start).line)
             };

@@ -28,6 +28,7 @@ pub mod pspec;
 pub mod saved;
 mod sema;
 pub mod source;
+pub mod stability;
 pub mod sugar;
 #[cfg(test)]
 mod testworld;

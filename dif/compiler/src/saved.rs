@@ -212,6 +212,7 @@ impl Saved {
             statements: body.statements,
             aggregations: body.aggregations,
             variables: variables.collect::<Result<_, _>>()?,
+            stability: Vec::new(),
             needs: body.needs,
         };
         let os = if body.freebsd { Os::FreeBsd } else { Os::Linux };
@@ -253,6 +254,7 @@ impl Saved {
             statements: compiled.statements.iter().filter_map(renumber).collect(),
             aggregations: compiled.aggregations.clone(),
             variables: compiled.variables.clone(),
+            stability: compiled.stability.clone(),
             needs: compiled.needs.clone(),
         })
     }

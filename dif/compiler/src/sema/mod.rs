@@ -158,6 +158,12 @@ impl<'c, 'w> Cx<'c, 'w> {
         ident::is_builtin_name(name) || call::is_function(name) || self.library.contains(name)
     }
 
+    /// Whether D or the script has given a tag its members.
+    pub(crate) fn is_own_tag(&self, name: &str) -> bool {
+        let tags = [crate::types::Tag::Struct, crate::types::Tag::Union, crate::types::Tag::Enum];
+        tags.iter().any(|tag| self.defined_tags.contains(&(*tag, name.to_owned())))
+    }
+
     /// Whether the script has defined a global name.
     pub(crate) fn is_defined(&mut self, name: &str) -> bool {
         self.definitions.inlines.contains_key(name)

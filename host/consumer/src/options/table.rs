@@ -14,6 +14,8 @@ pub(super) enum Takes {
     Anything,
     /// Any text.
     Text,
+    /// Stability attributes.
+    Attributes,
     /// Any text, and not from inside a program.
     CommandText,
     /// No value, and not from inside a program.
@@ -51,7 +53,7 @@ use Done::{Already, Compiler, Later, LaterFor};
 const OPTIONS: &[(&str, Takes, Done)] = &[
     // Values are kept for all CPUs together; nothing that dtrace(1) prints tells them apart.
     ("aggpercpu", Takes::Nothing, Already),
-    ("amin", Takes::Text, Later),
+    ("amin", Takes::Attributes, Compiler),
     ("argref", Takes::Nothing, Compiler),
     ("core", Takes::Nothing, Later),
     ("cpp", Takes::Nothing, Compiler),
@@ -142,6 +144,9 @@ impl Takes {
                 value.is_some_and(|value| words.iter().any(|w| w.eq_ignore_ascii_case(value)))
             }
             Self::Number(least) => value.is_some_and(|value| value::atoi(value) >= least),
+            Self::Attributes => {
+                value.is_some_and(|value| value.parse::<dlang::stability::Attributes>().is_ok())
+            }
             Self::Size => value.is_some() && value::size(value).is_ok(),
             Self::Version => {
                 value::version(value.ok_or(OptionError::Value)?)?;
@@ -174,6 +179,8 @@ mod tests {
         assert_eq!(check("linkmode", None), Err(OptionError::Value));
         assert_eq!(check("iregs", Some("4x")), Ok(Some(false)));
         assert_eq!(check("iregs", Some("0")), Err(OptionError::Value));
+        assert_eq!(check("amin", Some("stable/PRIVATE/isa")), Ok(Some(true)));
+        assert_eq!(check("amin", Some("stable/private")), Err(OptionError::Value));
         assert_eq!(check("encoding", Some("UTF8")), Ok(Some(true)));
         assert_eq!(check("droptags", Some("x")), Ok(Some(true)));
         assert_eq!(check("version", Some("0.1")), Err(OptionError::VersionUndefined));
