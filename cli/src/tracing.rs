@@ -98,6 +98,10 @@ fn carry_out(invocation: &Invocation) -> Result<i32, Failure> {
     if let (true, Ok(scripts)) = (invocation.desugar, &scripts) {
         io::stdout().write_all(scripts.desugared().as_bytes())?;
     }
+    if let (true, Ok(scripts)) = (options.compiler.iter().any(|(name, _)| name == "tree"), &scripts)
+    {
+        let _heard = io::stderr().write_all(scripts.desugared().as_bytes());
+    }
     scripts.and_then(|scripts| match invocation.mode {
         Mode::List => list_probes(invocation, &options, scripts),
         Mode::Header => header(invocation, scripts).map(|()| 0),
@@ -130,14 +134,19 @@ fn script_options(invocation: &Invocation, options: &Options) -> Result<ScriptOp
             "undef" => out.cpp_arguments.push(format!("-U{value}")),
             "incdir" => out.cpp_arguments.push(format!("-I{value}")),
             "cpppath" => out.cpp = Some(value),
+            // The tree of the pass that takes `if` away; other passes have none to show.
+            "tree" if value.parse() == Ok(8) => {}
+            "tree" => {
+                let text = "failed to set -x tree: 8 is the only tree that can be shown, the clauses \
+                            once if and else are taken away";
+                return Err(Failure(text.to_owned()));
+            }
             // What they ask for is how it is anyway, or others see to it. The preprocessor
             // conforms to ISO C, and version 1.13 of D is a superset of those before it.
             "amin" | "pspec" | "nolibs" | "zdefs" | "knodefs" | "unodefs" | "argref"
             | "verbose" | "setenv" | "unsetenv" | "stdc" | "version" | "debuginfo" => {}
             _ => {
-                return Err(Failure(format!(
-                    "failed to set -x {name}: option {name} is not supported yet"
-                )));
+                return Err(Failure(format!("failed to set -x {name}: nobody acts on it")));
             }
         }
     }

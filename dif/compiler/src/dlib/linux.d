@@ -172,6 +172,23 @@ translator fileinfo_t < struct bio *B > {
 	fi_oflags = 0;
 };
 
+/*
+ * progenyof(p): whether process p is the current one or one of its ancestors, up to sixteen
+ * generations back. The first task of all is its own parent, so the way up needs no test for its end.
+ * BEGIN and END have no kernel structure, but know their process and its parent.
+ */
+inline struct task_struct *__fourth_ancestor[struct task_struct *T] =
+    T->real_parent->real_parent->real_parent->real_parent;
+inline int __in_four_generations[struct task_struct *T, int p] = T->tgid == p ||
+    T->real_parent->tgid == p || T->real_parent->real_parent->tgid == p ||
+    T->real_parent->real_parent->real_parent->tgid == p;
+inline int __progenyof[int p] = p == pid || p == ppid || curthread != NULL && (
+    __in_four_generations[curthread, p] ||
+    __in_four_generations[__fourth_ancestor[curthread], p] ||
+    __in_four_generations[__fourth_ancestor[__fourth_ancestor[curthread]], p] ||
+    __in_four_generations[__fourth_ancestor[__fourth_ancestor[__fourth_ancestor[curthread]]], p] ||
+    __fourth_ancestor[__fourth_ancestor[__fourth_ancestor[__fourth_ancestor[curthread]]]]->tgid == p);
+
 /* The current process's open files, by descriptor. */
 inline fileinfo_t fds[int fd] = xlate < fileinfo_t > (
     fd >= 0 && fd < (int)curthread->files->fdt->max_fds ?

@@ -5,7 +5,7 @@ use dif::{difo::DifType, number::subr};
 
 use super::{Checked, Cx, Kind, Node, fail};
 use crate::{
-    ast::{Expr, ExprKind, VarScope},
+    ast::{Expr, ExprKind, Ident, VarScope},
     error::ErrorTag,
     sema::node::Key,
     source::Span,
@@ -238,6 +238,9 @@ impl Cx<'_, '_> {
         let name = name.name.as_str();
         let proto = self.prototype(name, span)?;
         let keys = self.check_proto(proto, args, span)?;
+        if let (What::Subroutine(subr::PROGENYOF, _), [wanted]) = (&proto.what, args) {
+            return self.progenyof(function, wanted, span);
+        }
         match proto.what {
             What::Subroutine(number, gives) => self.subroutine(number, gives, name, keys, span),
             What::Action(ty) => {
@@ -323,6 +326,23 @@ impl Cx<'_, '_> {
             Gives::Words => self.types.pointer(TypeId::ULONG, false),
         };
         Ok(Node::new(ty, Kind::Call(number, keys), span))
+    }
+
+    /// `progenyof(p)` is the library's walk over the kernel's own tree of processes.
+    fn progenyof(&mut self, function: &Expr, wanted: &Expr, span: Span) -> Checked<Node> {
+        let why = match self.world.os() {
+            Os::Linux if !self.types.is_untyped() => None,
+            Os::Linux => Some("it needs the types of the kernel, which are not published there"),
+            Os::FreeBsd => Some("the way to a process's parent is known for Linux alone"),
+        };
+        if let Some(why) = why {
+            let message = format!("progenyof( ) cannot be had on {}: {why}", self.world.name());
+            return fail(ErrorTag::Unsupported, span, message);
+        }
+        let name = Ident { name: "__progenyof".to_owned(), span: function.span };
+        let walk = Expr::new(ExprKind::Var { scope: VarScope::Global, name }, function.span);
+        let keys = vec![wanted.clone()];
+        self.expr(&Expr::new(ExprKind::Index { base: Box::new(walk), keys }, span))
     }
 
     /// The parts of a `dev_t`: a kernel's own layout of it.

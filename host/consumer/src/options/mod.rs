@@ -155,13 +155,17 @@ pub enum OptionError {
     /// A string size beyond 32 bits.
     #[error("Value too large to be stored in data type")]
     Overflow,
-    /// Known to dtrace(1) but not done here yet.
-    #[error("option {0} is not supported yet")]
-    Unsupported(String),
+    /// Known to dtrace(1) but not to be had here, and why.
+    #[error("option {0} is not supported: {1}")]
+    Unsupported(String, &'static str),
 }
 
-/// Run-time options that nobody acts on yet.
-const LATER: [&str; 3] = ["cpu", "grabanon", "oformat"];
+/// Run-time options that cannot be had here, and why.
+const REFUSED: [(&str, &str); 3] = [
+    ("cpu", "all CPUs are traced; the predicate /cpu == N/ chooses one"),
+    ("grabanon", "there is no anonymous tracing whose state could be taken over"),
+    ("oformat", "output is text"),
+];
 
 /// Where an option is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,8 +265,12 @@ impl Options {
             // Records are always printed in the order of time.
             "temporal" => drop(switch()?),
             "resolvers" => self.resolvers = resolvers(value)?,
-            _ if LATER.contains(&name) => return Err(OptionError::Unsupported(name.to_owned())),
-            _ => return Ok(false),
+            _ => {
+                let refused = REFUSED.iter().find(|(known, _)| *known == name);
+                return refused.map_or(Ok(false), |(_, why)| {
+                    Err(OptionError::Unsupported(name.to_owned(), why))
+                });
+            }
         }
         Ok(true)
     }
@@ -368,7 +376,11 @@ mod tests {
         assert_eq!(set("nosuch", None), Err(OptionError::Name));
         assert_eq!(set("bufpolicy", Some("none")), Err(OptionError::Value));
         assert_eq!(set("strsize", Some("8g")), Err(OptionError::Overflow));
-        assert_eq!(set("cpu", Some("0")), Err(OptionError::Unsupported("cpu".into())));
+        let cpu = set("cpu", Some("0")).unwrap_err().to_string();
+        assert_eq!(
+            cpu,
+            "option cpu is not supported: all CPUs are traced; the predicate /cpu == N/ chooses one"
+        );
         let mut options = Options::default();
         let mut active = |name, value| options.set(name, Some(value), From::Action);
         assert_eq!(active("bufsize", "1k"), Err(OptionError::Active));

@@ -41,13 +41,13 @@ pub(super) enum Done {
     Compiler,
     /// It asks for what is so anyway, or for what has no meaning here.
     Already,
-    /// Nobody does it yet.
-    Later,
-    /// These values are not done yet; all others ask for what is so anyway.
-    LaterFor(&'static [&'static str]),
+    /// It cannot be had here, and why.
+    Refused(&'static str),
+    /// These values cannot be had, and why; all others ask for what is so anyway.
+    RefusedFor(&'static [&'static str], &'static str),
 }
 
-use Done::{Already, Compiler, Later, LaterFor};
+use Done::{Already, Compiler, Refused, RefusedFor};
 
 /// All compile-time options of libdtrace.
 const OPTIONS: &[(&str, Takes, Done)] = &[
@@ -55,19 +55,37 @@ const OPTIONS: &[(&str, Takes, Done)] = &[
     ("aggpercpu", Takes::Nothing, Already),
     ("amin", Takes::Attributes, Compiler),
     ("argref", Takes::Nothing, Compiler),
-    ("core", Takes::Nothing, Later),
+    (
+        "core",
+        Takes::Nothing,
+        Refused("whether dtrace may leave a core file is the shell's to say (ulimit -c)"),
+    ),
     ("cpp", Takes::Nothing, Compiler),
     ("cpphdrs", Takes::CommandNothing, Compiler),
     ("cpppath", Takes::CommandText, Compiler),
-    ("ctfpath", Takes::Text, Later),
-    ("ctypes", Takes::Text, Later),
-    ("debug", Takes::Nothing, Later),
+    ("ctfpath", Takes::Text, Refused("-x debuginfo= names a file with types")),
+    (
+        "ctypes",
+        Takes::Text,
+        Refused("types that scripts define are kept in no CTF container that could be written"),
+    ),
+    (
+        "debug",
+        Takes::Nothing,
+        Refused(
+            "the compiler has no debugging output; -S shows its code, -d the clauses that it works on",
+        ),
+    ),
     // Not one of libdtrace's: see `debuginfo`.
     ("debuginfo", Takes::CommandText, Compiler),
     ("defaultargs", Takes::Nothing, Compiler),
     ("define", Takes::CommandText, Compiler),
     ("droptags", Takes::Anything, Compiler),
-    ("dtypes", Takes::Text, Later),
+    (
+        "dtypes",
+        Takes::Text,
+        Refused("types that scripts define are kept in no CTF container that could be written"),
+    ),
     ("empty", Takes::Nothing, Compiler),
     ("encoding", Takes::AnyCase(&["ascii", "utf8"]), Compiler),
     ("errtags", Takes::Nothing, Compiler),
@@ -75,7 +93,10 @@ const OPTIONS: &[(&str, Takes, Done)] = &[
     (
         "evaltime",
         Takes::Word(&["exec", "preinit", "postinit", "main"]),
-        LaterFor(&["postinit", "main"]),
+        RefusedFor(
+            &["postinit", "main"],
+            "a command of -c is always stopped before its first instruction (exec)",
+        ),
     ),
     ("incdir", Takes::CommandText, Compiler),
     // Registers are taken as there is need.
@@ -85,9 +106,19 @@ const OPTIONS: &[(&str, Takes, Done)] = &[
     ("late", Takes::Word(&["dynamic", "static"]), Already),
     ("lazyload", Takes::Anything, Already),
     ("ldpath", Takes::CommandText, Already),
-    ("libdir", Takes::Text, Compiler),
+    (
+        "libdir",
+        Takes::Text,
+        Refused(
+            "the D library is part of dtrace; give a file of your own by -s, before the script",
+        ),
+    ),
     ("linkmode", Takes::Word(&["kernel", "primary", "dynamic", "static"]), Already),
-    ("linktype", Takes::AnyCase(&["elf", "dof"]), LaterFor(&["dof"])),
+    (
+        "linktype",
+        Takes::AnyCase(&["elf", "dof"]),
+        RefusedFor(&["dof"], "programs are saved as ELF objects, with the DOF in .SUNW_dof"),
+    ),
     ("nolibs", Takes::Nothing, Compiler),
     ("pgmax", Takes::Number(0), Already),
     // The arena's memory is made at once, and taken as it is used.
@@ -96,8 +127,9 @@ const OPTIONS: &[(&str, Takes, Done)] = &[
     ("setenv", Takes::CommandText, Compiler),
     ("stdc", Takes::CommandWord(&["a", "c", "s", "t"]), Compiler),
     ("strip", Takes::Nothing, Already),
-    ("syslibdir", Takes::Text, Later),
-    ("tree", Takes::Number(1), Later),
+    ("syslibdir", Takes::Text, Refused("the system's D library is part of dtrace")),
+    // 8 is what -d shows; what of the other passes is asked for beside it is not there to be shown.
+    ("tree", Takes::Number(1), Compiler),
     ("tregs", Takes::Number(1), Already),
     ("udefs", Takes::Nothing, Already),
     ("undef", Takes::CommandText, Compiler),
@@ -124,11 +156,11 @@ pub(super) fn check(
     match done {
         Compiler => Ok(Some(true)),
         Already => Ok(Some(false)),
-        LaterFor(values) if !values.iter().any(|v| Some(*v) == value) => Ok(Some(false)),
-        LaterFor(_) => {
-            Err(OptionError::Unsupported(format!("{name}={}", value.unwrap_or_default())))
+        RefusedFor(values, _) if !values.iter().any(|v| Some(*v) == value) => Ok(Some(false)),
+        RefusedFor(_, why) => {
+            Err(OptionError::Unsupported(format!("{name}={}", value.unwrap_or_default()), why))
         }
-        Later => Err(OptionError::Unsupported(name.to_owned())),
+        Refused(why) => Err(OptionError::Unsupported(name.to_owned(), why)),
     }
 }
 
@@ -186,12 +218,19 @@ mod tests {
         assert_eq!(check("version", Some("0.1")), Err(OptionError::VersionUndefined));
     }
 
-    /// What is not done says so by name, also if only some of its values are not.
+    /// What cannot be had says so by name and why, also if only some of its values cannot.
     #[test]
-    fn what_is_to_come_is_named() {
+    fn what_cannot_be_had_is_named() {
         let named = |name, value| check(name, value, false).unwrap_err().to_string();
-        assert_eq!(named("tree", Some("1")), "option tree is not supported yet");
-        assert_eq!(named("evaltime", Some("main")), "option evaltime=main is not supported yet");
+        assert_eq!(
+            named("syslibdir", Some("/x")),
+            "option syslibdir is not supported: the system's D library is part of dtrace"
+        );
+        assert_eq!(
+            named("evaltime", Some("main")),
+            "option evaltime=main is not supported: a command of -c is always stopped before its \
+             first instruction (exec)"
+        );
         assert_eq!(check("evaltime", Some("exec"), false), Ok(Some(false)));
     }
 
