@@ -7,7 +7,7 @@ BEGIN
 	printf("%s %s\n", execname, zonename);
 	printf("%s %d\n", jailname, jid);
 	printf("%s %d\n", curpsinfo->pr_fname, curpsinfo->pr_pid == pid);
-	printf("%d %d %d\n", pid == $pid, ppid == $ppid, uid == $euid);
+	printf("%d %d\n", ppid == $ppid, uid == $euid);
 	printf("%s\n", vmname);
 	printf("%d %d\n", ustackdepth, errno);
 	printf("%d %d %d\n", walltimestamp > 1500000000000000000, timestamp > 0, vtimestamp > 0);
