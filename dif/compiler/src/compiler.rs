@@ -183,7 +183,7 @@ impl Compiler {
         let (script, types) = self.parse_all(world)?;
         let mut cx = Cx::new(world, types, &mut self.registry);
         cx.classic = self.options.classic;
-        cx.has_target = self.options.macros.named("target", Span::default()).is_ok();
+        cx.has_target = self.options.macros.has_target();
         let mut unit = Unit {
             with_targets: self.options.with_target,
             wants_stability: self.options.stability || self.options.least.is_some(),

@@ -49,12 +49,19 @@ impl Macros {
         self.default_args = on;
     }
 
-    /// The value of `$name`.
+    /// Whether `$target` is a process: `-c` or `-p` was given.
+    #[must_use]
+    pub fn has_target(&self) -> bool {
+        self.named.contains_key("target")
+    }
+
+    /// The value of `$name`. `$target` is 0 if there is no target.
     ///
     /// # Errors
     /// `D_MACRO_UNDEF` if there is none.
     pub fn named(&self, name: &str, span: Span) -> Result<i64, Error> {
-        self.named.get(name).copied().ok_or_else(|| {
+        let unset = (name == "target").then_some(0);
+        self.named.get(name).copied().or(unset).ok_or_else(|| {
             let message = format!("macro variable ${name} is not defined");
             Error::new(ErrorTag::MacroUndef, span, message)
         })
@@ -185,7 +192,8 @@ mod tests {
     #[test]
     fn an_undefined_variable_is_refused_by_name() {
         let macros = Macros::new();
-        assert_eq!(macros.named("target", Span::default()).unwrap_err().tag, ErrorTag::MacroUndef);
+        assert_eq!(macros.named("nosuch", Span::default()).unwrap_err().tag, ErrorTag::MacroUndef);
+        assert_eq!(macros.named("target", Span::default()), Ok(0));
         assert_eq!(macros.arg(1, Span::default()).unwrap_err().tag, ErrorTag::MacroUndef);
     }
 }

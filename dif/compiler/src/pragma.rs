@@ -16,16 +16,22 @@ use crate::{
 /// `D_PRAGERR` for `#error`, `D_PRAGCTL_INVAL` for a line that D does not know (`#if` without `-C`),
 /// `D_PRAGMA_INVAL` and `D_PRAGMA_MALFORM` for a bad pragma, `D_STR_NL` for an open string.
 pub(crate) fn parse(line: &[u8], span: Span) -> Result<Option<Pragma>, Error> {
-    let words = words(line.strip_prefix(b"#").unwrap_or(line), span)?;
+    let line = line.strip_prefix(b"#").unwrap_or(line);
+    let words = words(line, span)?;
     let mut words = words.iter().map(String::as_str);
     match words.next() {
-        None | Some("ident" | "line") => Ok(None),
+        None | Some("ident") => Ok(None),
+        Some("line") => Err(malformed_line(span)),
         Some("error") => Err(error_line(words, span)),
         Some("pragma") => match words.next() {
             Some("D") => match &words.collect::<Vec<_>>()[..] {
                 // What may stand behind a bare # may stand here too.
-                [] | ["ident" | "line", ..] => Ok(None),
+                [] | ["ident", ..] => Ok(None),
+                ["line", ..] => Err(malformed_line(span)),
                 ["error", text @ ..] => Err(error_line(text.iter().copied(), span)),
+                ["binding", ..] if !line.contains(&b'"') => {
+                    Err(malformed("binding \"version\" identifier", span))
+                }
                 words => d_pragma(words, span).map(Some),
             },
             Some("error") => Err(error_line(words, span)),
@@ -44,12 +50,20 @@ fn error_line<'a>(words: impl Iterator<Item = &'a str>, span: Span) -> Error {
     Error::new(ErrorTag::Pragerr, span, format!("#error: {text}"))
 }
 
+/// `#line` that is no line marker: the number is missing, or something else stands there.
+fn malformed_line(span: Span) -> Error {
+    let message = "malformed #line <line> [ [\"file\"] state ]";
+    Error::new(ErrorTag::PragmaMalform, span, message)
+}
+
+fn malformed(usage: &str, span: Span) -> Error {
+    let message = format!("malformed #pragma: expected #pragma D {usage}");
+    Error::new(ErrorTag::PragmaMalform, span, message)
+}
+
 /// What follows `#pragma D`.
 fn d_pragma(words: &[&str], span: Span) -> Result<Pragma, Error> {
-    let malformed = |usage: &str| {
-        let message = format!("malformed #pragma: expected #pragma D {usage}");
-        Error::new(ErrorTag::PragmaMalform, span, message)
-    };
+    let malformed = |usage: &str| malformed(usage, span);
     let Some((&name, args)) = words.split_first() else {
         return Err(malformed("attributes, binding, depends_on or option"));
     };
@@ -193,6 +207,8 @@ mod tests {
             ("#pragma D error no good", ErrorTag::Pragerr),
             ("#pragma D depends_on planet earth", ErrorTag::PragmaInval),
             ("#pragma D binding \"1.0 f", ErrorTag::StrNl),
+            ("#pragma D binding 1.0 f", ErrorTag::PragmaMalform),
+            ("#line many", ErrorTag::PragmaMalform),
         ] {
             assert_eq!(kind(line), Err(tag), "{line}");
         }

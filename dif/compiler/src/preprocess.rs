@@ -34,8 +34,9 @@ pub(crate) fn line_marker(line: &[u8]) -> Option<(u32, Option<String>)> {
         return rest.is_empty().then_some((number, None));
     };
     let length = quoted.iter().position(|&byte| byte == b'"')?;
-    let file = quoted.get(..length).map(|name| String::from_utf8_lossy(name).into_owned());
-    Some((number, file))
+    // cpp reads the script from its standard input: that name means the script itself.
+    let file = quoted.get(..length).filter(|name| *name != b"<stdin>");
+    Some((number, file.map(|name| String::from_utf8_lossy(name).into_owned())))
 }
 
 #[cfg(test)]
@@ -47,6 +48,7 @@ mod tests {
         assert_eq!(line_marker(b"# 7 \"a.h\" 1 3\n"), Some((7, Some("a.h".into()))));
         assert_eq!(line_marker(b"  #line 9 \"b.d\"\n"), Some((9, Some("b.d".into()))));
         assert_eq!(line_marker(b"#line 9\n"), Some((9, None)));
+        assert_eq!(line_marker(b"# 2 \"<stdin>\" 2\n"), Some((2, None)));
     }
 
     #[test]

@@ -507,7 +507,10 @@ fn pragma(kind: &PragmaKind) -> String {
             let head = ["attributes", attributes.as_str()];
             head.into_iter().chain(subject.iter().map(String::as_str)).collect()
         }
-        PragmaKind::Binding { version, name } => vec!["binding", version, name],
+        PragmaKind::Binding { version, name } => {
+            let version = quoted(version.as_bytes(), '"');
+            return format!("#pragma D binding {version} {}", word(name));
+        }
         PragmaKind::DependsOn { class, name } => vec!["depends_on", class, name],
     };
     let words: Vec<_> = words.into_iter().map(word).collect();

@@ -18,13 +18,22 @@ pub(crate) fn writable<E: Env + ?Sized>(env: &mut E, to: u64, len: u64) -> Resul
     Ok(len)
 }
 
-/// `copyin(address, size)`: bytes of the process, in scratch; `nested_copyin` those of the
-/// machine's own guest.
+/// Scratch for `size` bytes, and for one more behind them.
+///
+/// Scripts rely on that byte: `stringof(copyin(arg1, arg2))` looks for a NUL there, and others put
+/// one there themselves. Classic DTrace lets them, since it checks against scratch as a whole.
+fn terminated<E: Env + ?Sized>(env: &mut E, size: u64) -> Result<u64, Fault> {
+    env.alloca(size.saturating_add(1), 8)
+}
+
+/// `copyin(address, size)`: bytes of the process, in scratch, a NUL behind them; `nested_copyin`
+/// those of the machine's own guest.
 pub(super) fn copyin<E: Env + ?Sized>(env: &mut E, space: Space, args: Args) -> Result<u64, Fault> {
     let (from, wanted) = (arg(args, 0)?, arg(args, 1)?);
-    let to = env.alloca(wanted, 8)?;
+    let to = terminated(env, wanted)?;
     let len = writable(env, to, wanted)?;
     string::copy_bytes(env, space, from, to, len)?;
+    env.store(string::offset(to, len), &[0])?;
     Ok(to)
 }
 
@@ -61,13 +70,13 @@ pub(super) fn alloca<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fa
     zeroed(env, arg(args, 0)?)
 }
 
-/// Scratch that is all zeroes: what `alloca()` and `allocs` give.
+/// Scratch that is all zeroes, a NUL behind it too: what `alloca()` and `allocs` give.
 ///
 /// # Errors
 /// [`FaultKind::NoScratch`].
 pub(crate) fn zeroed<E: Env + ?Sized>(env: &mut E, size: u64) -> Result<u64, Fault> {
-    let to = env.alloca(size, 8)?;
-    let len = usize::try_from(size).unwrap_or(0);
+    let to = terminated(env, size)?;
+    let len = usize::try_from(size).map_or(0, |size| size.saturating_add(1));
     env.scratch_mut(to, len).unwrap_or_default().fill(0);
     Ok(to)
 }

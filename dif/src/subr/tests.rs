@@ -273,11 +273,23 @@ fn the_process_is_read() {
     let there = run(&mut env, subr::ALLOCA, &[16]).unwrap();
     assert_eq!(run(&mut env, subr::COPYINTO, &[USER, 11, there]), Ok(0));
     assert_eq!(env.tracer(there, 11).unwrap(), b"/etc/passwd");
-    assert!(run(&mut env, subr::COPYINTO, &[USER, 17, there]).is_err());
+    assert!(run(&mut env, subr::COPYINTO, &[USER, 18, there]).is_err());
     assert!(run(&mut env, subr::COPYIN, &[USER + 4000, 600]).is_err());
     let none = run(&mut env, subr::COPYIN, &[USER, u64::MAX]).unwrap_err();
     assert_eq!(none.kind, FaultKind::NoScratch);
     assert_eq!(run(&mut env, subr::COPYIN, &[1, 0]).map(|_| ()), Ok(()));
+}
+
+/// A NUL lies behind what was taken, though what was there before was none: `stringof(copyin(…))`.
+#[test]
+fn what_is_taken_ends_as_a_string() {
+    let mut env = Mock::new();
+    env.user = b"hello, world".to_vec();
+    let to = run(&mut env, subr::COPYIN, &[USER, 5]).unwrap();
+    assert_eq!(env.text(to), "hello");
+    let to = run(&mut env, subr::ALLOCA, &[8]).unwrap();
+    run(&mut env, subr::COPYINTO, &[USER, 8, to]).unwrap();
+    assert_eq!(env.text(to), "hello, w");
 }
 
 /// The machine's own guest is a memory apart from its kernel's and its processes'.

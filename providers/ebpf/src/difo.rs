@@ -846,7 +846,7 @@ impl Body<'_> {
             (subr::COPYIN, _) => {
                 let fresh = self.f.momentary(2);
                 self.argument(R2, 1);
-                self.m.call(&mut self.f, Routine::Alloca, &[R2.into(), 8.into()])?;
+                self.m.call(&mut self.f, Routine::Zeroed, &[R2.into()])?;
                 self.check(pc);
                 self.f.store(Double, R10, fresh, R0);
                 self.argument(R2, 0);

@@ -37,19 +37,21 @@ pub(super) fn alloca(m: &Module) -> Function {
 /// `(size)`: see [`Routine::Zeroed`].
 ///
 /// The kernel fills what it cannot read with zeroes, at any size and without a loop: nothing can be
-/// read at address 0.
+/// read at address 0. One byte more is taken, so that what is put there ends as a string.
 pub(super) fn zeroed(m: &mut Module) -> Result<Function, Refused> {
     let mut f = Function::new("zeroed", 2);
     let alloca = m.routine(Routine::Alloca)?;
     let p = m.world.private;
-    let done = f.label();
+    let (done, most) = (f.label(), f.label());
     m.enter(&mut f);
+    f.branch(If::Eq, R2, -1, most);
+    f.alu(Alu::Add, R2, 1);
+    f.bind(most);
     f.mov(R8, R2);
     f.load(Double, R1, R9, field::NUMBER);
     f.mov(R3, 8);
     f.call(alloca);
     f.mov(R6, R0);
-    f.branch(If::Eq, R8, 0, done);
     f.load(Double, R1, R9, field::FAULT);
     f.branch(If::Ne, R1, 0, done);
     scratch_place(&mut f, m, R7, R6, done);
