@@ -215,7 +215,7 @@ fn threads_lose_nothing() {
     }
     let mut seen = Seen::default();
     while threads.iter().any(|thread| !thread.is_finished()) {
-        reader.drain(Monotonic.now(), &mut |slot, record| seen.record(slot, &record));
+        reader.drain(Monotonic.settled(), &mut |slot, record| seen.record(slot, &record));
         reader.snapshot();
         reader.clean(Monotonic.now());
     }
@@ -270,7 +270,7 @@ fn sessions_come_and_go_under_fire() {
         }
         engine.close(id);
         reader.retire(0..0);
-        reader.drain(Monotonic.now(), &mut |_, record| assert!(record.epid.0 <= 3));
+        reader.drain(Monotonic.settled(), &mut |_, record| assert!(record.epid.0 <= 3));
         assert_eq!(engine.sessions(), 0, "round {round}");
     }
     stop.store(true, SeqCst);
@@ -303,7 +303,7 @@ fn killed_processes_harm_nobody() {
         while n(&arena) < before + 200 + u64::from(round) * 37 {
             at += 1;
             engine.fire(LocalSlot(0), ProbeId(1), &Thread { tid: 1, arg: at });
-            reader.drain(Monotonic.now(), &mut |slot, record| seen.record(slot, &record));
+            reader.drain(Monotonic.settled(), &mut |slot, record| seen.record(slot, &record));
             reader.clean(Monotonic.now());
         }
         kill(child, Signal::SIGKILL).unwrap();
