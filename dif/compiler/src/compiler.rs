@@ -6,8 +6,8 @@
 //!      .compile(&world) ──▶ Compiled     once a world
 //! ```
 //! A script is parsed once, and again for a world that answers differently where the parser must know
-//! whether a name is a type's; it is checked and generated against the world's types. Variables and aggregations are numbered by one
-//! registry, so that all worlds' programs work on the same cells.
+//! whether a name is a type's; it is checked and generated against the world's types. Variables and
+//! aggregations are numbered by one registry, so that all worlds' programs work on the same cells.
 //!
 //! A clause whose description matches nothing in a world makes no ECB there. It is still checked,
 //! and errors in it forgotten: a variable it writes may be read by a clause that does match, and
@@ -266,9 +266,10 @@ impl Compiler {
         let mut items = Vec::new();
         for script in &self.scripts {
             let same = script.asked.iter().all(|(name, answer)| is_type(name) == *answer);
-            items.push(match same {
-                true => Arc::clone(&script.items),
-                false => self.parse(script.id, &is_type)?.items.into(),
+            items.push(if same {
+                Arc::clone(&script.items)
+            } else {
+                self.parse(script.id, &is_type)?.items.into()
             });
         }
         Ok((items, types.into_inner()))

@@ -51,17 +51,16 @@ impl SymbolTable {
     /// # Errors
     /// The first entry that is malformed.
     pub fn parse(blob: &[u8], count: u32) -> Result<Self, EntryError> {
-        let table = Table::parse(blob, count)?;
+        let entries = symbol_entries(blob, count).collect::<Result<_, _>>()?;
+        let table = Table::new(entries);
         Ok(Self::made_by(move || table))
     }
 
-    /// Asks for the blob and its count when the first symbol is wanted, since most scripts want none;
-    /// of a malformed one there are none.
-    pub fn later(blob: impl FnOnce() -> (Vec<u8>, u32) + Send + 'static) -> Self {
-        Self::made_by(move || {
-            let (blob, count) = blob();
-            Table::parse(&blob, count).unwrap_or_default()
-        })
+    /// Takes a text that `read` finds symbols in. It is read when the first is wanted, since most
+    /// scripts want none.
+    #[must_use]
+    pub fn later(text: String, read: fn(&str) -> Vec<SymbolEntry<'_>>) -> Self {
+        Self::made_by(move || Table::new(read(&text)))
     }
 
     /// How many symbols.
@@ -99,26 +98,18 @@ struct Table {
 }
 
 impl Table {
-    fn parse(blob: &[u8], count: u32) -> Result<Self, EntryError> {
+    fn new(all: Vec<SymbolEntry<'_>>) -> Self {
         let mut table = Self::default();
         let mut modules = HashMap::new();
-        let all: Vec<SymbolEntry<'_>> = symbol_entries(blob, count).collect::<Result<_, _>>()?;
         let mut found: Vec<(u32, SymbolEntry<'_>)> = (0..).zip(all).collect();
         found.retain(|(_, symbol)| !symbol.name.is_empty() && symbol.address != 0);
         // Of several names for one address the global one is shown.
         found.sort_by_key(|(_, s)| (s.address, !s.kind.is_ascii_uppercase(), s.name));
-        let mut last = ("", 0);
         for (place, symbol) in found {
-            // Neighbours are of one module nearly always.
-            let module = if symbol.module == last.0 && !table.modules.is_empty() {
-                last.1
-            } else {
-                *modules.entry(symbol.module).or_insert_with(|| {
-                    table.modules.push(symbol.module.to_owned());
-                    u16::try_from(table.modules.len() - 1).unwrap_or(u16::MAX)
-                })
-            };
-            last = (symbol.module, module);
+            let module = *modules.entry(symbol.module).or_insert_with(|| {
+                table.modules.push(symbol.module.to_owned());
+                u16::try_from(table.modules.len() - 1).unwrap_or(u16::MAX)
+            });
             let at = u32::try_from(table.text.len());
             let (Ok(at), Ok(len)) = (at, u16::try_from(symbol.name.len())) else { break };
             table.text.push_str(symbol.name);
@@ -126,7 +117,7 @@ impl Table {
             let (address, name, kind) = (symbol.address, (at, len), symbol.kind);
             table.entries.push(Entry { address, size, name, module, place, kind });
         }
-        Ok(table)
+        table
     }
 
     fn name(&self, entry: &Entry) -> &str {

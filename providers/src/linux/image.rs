@@ -36,17 +36,7 @@ pub fn symbols(kallsyms: &str) -> impl Iterator<Item = SymbolEntry<'_>> {
 /// The kernel's symbols as the session wants them; the text is looked at when one is asked for.
 #[must_use]
 pub fn symbol_table(kallsyms: String) -> SymbolTable {
-    SymbolTable::later(move || {
-        let (mut blob, mut count) = (Vec::with_capacity(kallsyms.len()), 0_u32);
-        let mut room = [0_u8; 1024];
-        for symbol in symbols(&kallsyms) {
-            if let Some(bytes) = symbol.write(&mut room).and_then(|len| room.get(..len)) {
-                blob.extend_from_slice(bytes);
-                count += 1;
-            }
-        }
-        (blob, count)
-    })
+    SymbolTable::later(kallsyms, |text| symbols(text).collect())
 }
 
 /// The text of `/proc/kallsyms`.

@@ -75,25 +75,12 @@ impl Field {
             _ if self.space => b" ",
             _ => b"",
         };
-        self.decimal(out, sign, value.unsigned_abs());
+        self.number(out, sign, itoa::Buffer::new().format(value.unsigned_abs()).as_bytes());
     }
 
     /// `%u`, or `%d` of an unsigned value.
     pub fn unsigned(&self, out: &mut Vec<u8>, value: u64) {
-        self.decimal(out, b"", value);
-    }
-
-    fn decimal(&self, out: &mut Vec<u8>, sign: &[u8], mut value: u64) {
-        let (mut digits, mut first) = ([b'0'; 20], 20);
-        for (at, digit) in digits.iter_mut().enumerate().rev() {
-            // Less than 10.
-            *digit += (value % 10).to_le_bytes()[0];
-            (value, first) = (value / 10, at);
-            if value == 0 {
-                break;
-            }
-        }
-        self.number(out, sign, digits.get(first..).unwrap_or_default());
+        self.number(out, b"", itoa::Buffer::new().format(value).as_bytes());
     }
 
     /// `%x`, `%X`.
