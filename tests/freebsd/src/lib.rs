@@ -17,4 +17,5 @@ pub mod guest;
 pub mod machine;
 pub mod process;
 pub mod recording;
+pub mod steps;
 pub mod trace;

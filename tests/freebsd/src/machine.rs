@@ -72,10 +72,6 @@ pub struct Config {
     pub name: String,
     /// Its vCPUs.
     pub vcpus: u32,
-    /// Whether the shim is preloaded.
-    pub preload: bool,
-    /// What the program is run by, e.g. valgrind.
-    pub wrapper: Vec<String>,
     /// Bytes of RAM from 0 on.
     pub low: u64,
     /// Bytes of RAM from 4 GiB on.
@@ -83,13 +79,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// A preloaded 15.0 with two vCPUs.
+    /// A 15.0 with two vCPUs.
     #[must_use]
     pub fn new(name: &str) -> Self {
         let name = name.to_owned();
-        let wrapper = Vec::new();
         let (low, high) = (LOW, HIGH);
-        Self { release: Release::V15, name, vcpus: 2, preload: true, wrapper, low, high }
+        Self { release: Release::V15, name, vcpus: 2, low, high }
     }
 }
 
@@ -133,20 +128,15 @@ impl Machine {
         // Without CLOEXEC: the program inherits it.
         let memory = memfd_create("standin-ram", MFdFlags::empty())?;
         nix::unistd::ftruncate(&memory, i64::try_from(config.low + config.high)?)?;
-        let program = programs.join("bhyve");
-        let mut words = config.wrapper.iter().map(PathBuf::from).chain([program]);
-        let mut command = Command::new(words.next().context("no program")?);
+        let mut command = Command::new(programs.join("bhyve"));
         command
-            .args(words)
             .args([&config.name, &config.vcpus.to_string()])
             .env("HYPERTRACE_DIR", &dir)
             .env("LD_LIBRARY_PATH", &programs)
             .env("STANDIN_MEMORY", memory.as_raw_fd().to_string())
+            .env("LD_PRELOAD", shim_library()?)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        if config.preload {
-            command.env("LD_PRELOAD", shim_library()?);
-        }
         let mut child = command.spawn().context("cannot start the stand-in")?;
         let wire = Wire {
             input: child.stdin.take(),
@@ -256,6 +246,12 @@ impl Machine {
             assert_eq!(seen.ok(), Some(Outcome::Handled), "the doorbell is the shim's");
         };
         Ok(FakeGuest::elsewhere(self.ram()?, self.vcpus, ring)?)
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Where the shim listens.

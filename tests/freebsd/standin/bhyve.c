@@ -14,6 +14,7 @@
  *
  * usage: bhyve NAME VCPUS
  */
+#define _GNU_SOURCE
 #include "vmm_abi.h"
 
 #include <errno.h>
@@ -100,9 +101,14 @@ static void answer(char letter, uint64_t number, const void *bytes, uint64_t len
 
 static void start(void)
 {
+	char name[16];
+
 	for (int i = 0; i < vcpus; i++) {
 		seen[i].got.canary = 0x5ca1ab1e;
 		need(pthread_create(&seen[i].thread, NULL, loop, &seen[i]) == 0, "a thread");
+		/* As bhyve names them. */
+		snprintf(name, sizeof(name), "vcpu %d", i);
+		pthread_setname_np(seen[i].thread, name);
 	}
 }
 

@@ -1,101 +1,120 @@
-//! What the shim costs, in instructions, counted by callgrind in two runs of different length.
+//! What the shim costs, in instructions, counted by stepping through a vCPU's thread.
 //!
 //! `cargo run --release -p freebsd-harness --bin bhyve-cost`, with `dtrace` and the shim built in
-//! release before. Threads hand exits over by condition variables, as many instructions with and
-//! without the shim; so the same exits are counted both ways, and the difference is the shim's.
+//! release before. Of each kind of exit: how many instructions the thread executes between the real
+//! `vm_run`'s return and its next call that it would not without the shim; and of fires that
+//! evaluate D, how many of them come before the first that does.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use freebsd_harness::exit::Exit;
 use freebsd_harness::machine::{Config, Machine};
+use freebsd_harness::steps::Stepped;
 use freebsd_harness::trace::Trace;
 use hypercall::Status;
 use npt::{Hpa, PhysMemory};
-use shim::shim::POLL_INTERVAL_MS;
 use shim::testing::FakeGuest;
 use zerocopy::IntoBytes;
 
-const SHORT: u64 = 2_000;
-const LONG: u64 = 42_000;
+/// Rounds that are counted of each kind, after as many that are not: names are bound, caches filled.
+const ROUNDS: usize = 20;
+
+/// What evaluates D: the interpreter, and the ways around it that the engine takes for short
+/// expressions. The latter's file also calls the former.
+const EVALUATION: [&str; 2] = ["/dif/src/interp", "/host/src/engine/expr.rs"];
 
 /// An exit, and what is traced meanwhile.
 struct Case {
     what: &'static str,
-    /// A fire of this probe, or another exit.
-    probe: Option<u32>,
+    /// A fire of probe 1, or another exit.
+    fires: bool,
     script: Option<&'static str>,
-    preload: bool,
 }
 
 fn main() -> Result<()> {
-    let case = |what, probe, script, preload| Case { what, probe, script, preload };
-    let other = per_exit(&case("bhyve alone", None, None, false))?;
+    let case = |what, fires, script| Case { what, fires, script };
     let cases = [
-        case("an exit that is not ours", None, None, true),
-        case("a fire of a probe nobody wants", Some(2), None, true),
-        case(
-            "a fire with a false predicate",
-            Some(2),
-            Some("sdt:fake:fn:probe1 /arg0 == 9/ { n++; } sdt:fake:fn:probe2 { exit(0); }"),
-            true,
-        ),
-        case(
-            "a fire of an empty clause",
-            Some(2),
-            Some("sdt:fake:fn:probe1 { } sdt:fake:fn:probe2 { exit(0); }"),
-            true,
-        ),
+        case("an exit that is not ours", false, None),
+        case("a fire of a probe nobody wants", true, None),
+        case("a fire of an empty clause", true, Some("{ }")),
+        case("a false predicate, arg0 == 9", true, Some("/arg0 == 9/ { n++; }")),
+        case("a false predicate, interpreted", true, Some("/strlen(execname) == 99/ { n++; }")),
     ];
+    println!("{:<34} {:>8} {:>18}", "instructions of the shim", "in all", "before the first D");
     for case in cases {
-        let more = per_exit(&case)?.saturating_sub(other);
-        println!("{:<34} {more:>6} instructions more than bhyve alone", case.what);
+        let (all, before) = count(&case)?;
+        let before = before.map_or_else(|| "-".to_owned(), |n| n.to_string());
+        println!("{:<34} {all:>8} {before:>18}", case.what);
     }
     Ok(())
 }
 
-fn per_exit(case: &Case) -> Result<u64> {
-    Ok((count(case, LONG)?.saturating_sub(count(case, SHORT)?)) / (LONG - SHORT))
-}
-
-/// Instructions of a whole run with so many exits.
-fn count(case: &Case, exits: u64) -> Result<u64> {
-    let log = std::env::temp_dir().join(format!("bhyve-cost-{}", std::process::id()));
-    let words = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
-    let mut wrapper: Vec<String> = words.map(str::to_owned).into();
-    wrapper.push(format!("--log-file={}", log.display()));
-    let config = Config { preload: case.preload, wrapper, ..Config::new("cost") };
-    let machine = Machine::start(&config)?;
+/// Instructions of the middle one of many rounds, and how many of them came before evaluation.
+fn count(case: &Case) -> Result<(usize, Option<usize>)> {
+    let machine = Machine::start(&Config::new("cost"))?;
     machine.add_memory()?;
     machine.run_without_sandbox()?;
+    let mut guest = machine.guest()?;
+    ensure!(guest.hello() == Status::Ok.raw() && guest.some_probes(10) == Status::Ok.raw());
+    let trace = case.script.map(|clause| traced(&machine, &mut guest, clause)).transpose()?;
     let mut exit = Exit::port(0x3f8, 1, 0, 0);
-    let mut trace = None;
-    if case.preload {
-        let mut guest = machine.guest()?;
-        ensure!(guest.hello() == Status::Ok.raw() && guest.some_probes(10) == Status::Ok.raw());
-        if let Some(script) = case.script {
-            let mut tracer = Trace::start(&machine.dir, script)?;
-            while guest.enabled().len() != 2 {
-                guest.poll(&[]).ok().context("POLL")?;
-                // As rarely as a real guest: POLLs are counted too, and not always as many.
-                std::thread::sleep(Duration::from_millis(u64::from(POLL_INTERVAL_MS)));
-            }
-            guest.poll(&[]).ok().context("POLL")?;
-            tracer.wait_ready()?;
-            trace = Some(tracer);
-        }
-        if let Some(probe) = case.probe {
-            let fire = guest.fire_descriptor(probe, &[1], &[]);
-            let page = FakeGuest::page(0);
-            ensure!(machine.ram()?.write(Hpa(page.0), fire.as_bytes()).is_ok());
-            exit = Exit::doorbell(u32::try_from(page.0 >> 12)?);
-        }
+    if case.fires {
+        let fire = guest.fire_descriptor(2, &[1], &[]);
+        let page = FakeGuest::page(0);
+        ensure!(machine.ram()?.write(Hpa(page.0), fire.as_bytes()).is_ok());
+        exit = Exit::doorbell(u32::try_from(page.0 >> 12)?);
     }
-    machine.exits(0, exits, &exit)?;
-    ensure!(machine.finish()?.success());
+    let Round { addresses, functions } = round(&machine, &exit)?;
     drop(trace);
-    let text = std::fs::read_to_string(&log)?;
-    let line = text.lines().find(|line| line.contains("Collected :"));
-    let number = line.and_then(|line| line.split_whitespace().last()?.parse().ok());
-    number.with_context(|| format!("callgrind counted nothing:\n{text}"))
+    ensure!(machine.finish()?.success());
+    let first_in = |file: &&str| {
+        let within = |at: &u64| {
+            functions.get(at).is_some_and(|places| places.iter().any(|place| place.contains(*file)))
+        };
+        addresses.iter().position(within)
+    };
+    Ok((addresses.len(), EVALUATION.iter().find_map(first_in)))
+}
+
+/// `dtrace` with this clause for the probe.
+fn traced(machine: &Machine, guest: &mut FakeGuest, clause: &str) -> Result<Trace> {
+    let script = format!("sdt:fake:fn:probe1 {clause}");
+    let mut trace = Trace::start(&machine.dir, &script)?;
+    while guest.enabled().len() != 1 {
+        guest.poll(&[]).ok().context("POLL")?;
+    }
+    guest.poll(&[]).ok().context("POLL")?;
+    trace.wait_ready()?;
+    Ok(trace)
+}
+
+/// What the thread executed in a round, and which functions that lies in.
+struct Round {
+    addresses: Vec<u64>,
+    functions: BTreeMap<u64, Vec<String>>,
+}
+
+/// A round of middle length.
+fn round(machine: &Machine, exit: &Exit) -> Result<Round> {
+    let all = 2 * ROUNDS;
+    std::thread::scope(|scope| {
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        // Who has stopped a thread steps it.
+        let stepper = scope.spawn(move || {
+            let stepped = Stepped::stop(machine.process(), "vcpu 0");
+            ready.send(stepped.is_ok()).context("nobody waits")?;
+            let stepped = stepped?;
+            let mut rounds = stepped.rounds(all)?.split_off(ROUNDS);
+            rounds.sort_by_key(Vec::len);
+            let addresses = rounds.swap_remove(ROUNDS / 2);
+            let functions = stepped.functions(&addresses)?;
+            Ok(Round { addresses, functions })
+        });
+        if is_ready.recv()? {
+            // One more: a round ends with the call of vm_run after it.
+            machine.exits(0, all as u64 + 1, exit)?;
+        }
+        stepper.join().map_err(|_| anyhow::anyhow!("the stepper panicked"))?
+    })
 }
