@@ -215,6 +215,31 @@ impl Machine {
         Ok(ask(&self.wire, b'X', u64::from(vcpu), errno, &[])?.0)
     }
 
+    /// Whichever vCPU touches this page of guest memory next is held there.
+    ///
+    /// # Errors
+    /// If the program is gone, or there is no such page.
+    pub fn trap(&self, page: Gpa) -> Result<()> {
+        ask(&self.wire, b'T', page.0, 0, &[]).map(drop)
+    }
+
+    /// A vCPU has this exit, in which it is to touch the page; returns when it is held there.
+    ///
+    /// # Errors
+    /// If the program is gone.
+    pub fn held_exit(&self, vcpu: u32, exit: &Exit) -> Result<()> {
+        ask(&self.wire, b'H', u64::from(vcpu), SIZE as u64, &exit.0).map(drop)
+    }
+
+    /// The held vCPU goes on, and is in `vm_run` again when this returns; or its thread ends where it
+    /// stands.
+    ///
+    /// # Errors
+    /// If the program is gone.
+    pub fn release(&self, vcpu: u32, ends: bool) -> Result<()> {
+        ask(&self.wire, b'R', u64::from(vcpu), u64::from(ends), &[]).map(drop)
+    }
+
     /// The guest's RAM, mapped in this process.
     ///
     /// # Errors

@@ -11,6 +11,10 @@
  *   S               the sandbox                         answer: S
  *   U               no sandbox: a bhyve without it      answer: U
  *   N vcpu n exit   the exit E's n times, for counting  answer: N
+ *   T gpa           who touches this page is held       answer: T
+ *   H vcpu n exit   an exit in which it is held         answer: H, once it is
+ *   R vcpu end      the held one goes on, or its        answer: R, once it is in vm_run or gone
+ *                   thread ends where it stands
  *
  * usage: bhyve NAME VCPUS
  */
@@ -20,9 +24,13 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct vmctx *ctx;
@@ -52,7 +60,11 @@ static void need(int good, const char *what)
 static void *loop(void *argument)
 {
 	struct seen *me = argument;
+	char name[16];
 
+	/* As bhyve names it. */
+	snprintf(name, sizeof(name), "vcpu %d", (int)(me - seen));
+	pthread_setname_np(pthread_self(), name);
 	for (;;) {
 		struct vm_run run = { .vm_exit = &me->got.exit };
 		int failed = vm_run(me->vcpu, &run);
@@ -101,15 +113,58 @@ static void answer(char letter, uint64_t number, const void *bytes, uint64_t len
 
 static void start(void)
 {
-	char name[16];
-
 	for (int i = 0; i < vcpus; i++) {
 		seen[i].got.canary = 0x5ca1ab1e;
 		need(pthread_create(&seen[i].thread, NULL, loop, &seen[i]) == 0, "a thread");
-		/* As bhyve names them. */
-		snprintf(name, sizeof(name), "vcpu %d", i);
-		pthread_setname_np(seen[i].thread, name);
 	}
+}
+
+/* A page that the next vCPU to touch it is held at, in the middle of whatever it does. */
+static struct {
+	char *page;
+	sem_t held, decided;
+	int end;
+} trap;
+
+#define PAGE 4096
+
+static void touched(int number, siginfo_t *info, void *context)
+{
+	char *at = info->si_addr;
+
+	(void)context;
+	if (trap.page == NULL || at < trap.page || at >= trap.page + PAGE) {
+		signal(number, SIG_DFL);
+		return;
+	}
+	sem_post(&trap.held);
+	while (sem_wait(&trap.decided))
+		;
+	/* The thread alone, without a word to anybody. */
+	if (trap.end)
+		syscall(SYS_exit, 0);
+}
+
+static void set_trap(uint64_t gpa)
+{
+	struct sigaction action = { .sa_sigaction = touched, .sa_flags = SA_SIGINFO };
+
+	trap.page = vm_map_gpa(ctx, gpa, PAGE);
+	need(trap.page != NULL, "a trap outside RAM");
+	need(sem_init(&trap.held, 0, 0) == 0 && sem_init(&trap.decided, 0, 0) == 0, "semaphores");
+	need(sigaction(SIGSEGV, &action, NULL) == 0, "sigaction");
+	need(mprotect(trap.page, PAGE, PROT_NONE) == 0, "mprotect");
+}
+
+static void release(uint64_t vcpu, int end)
+{
+	need(mprotect(trap.page, PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
+	trap.end = end;
+	sem_post(&trap.decided);
+	if (end)
+		pthread_join(seen[vcpu].thread, NULL);
+	else
+		standin_settle(ctx, vcpu);
 }
 
 /* An exit, and whether bhyve's loop saw it. */
@@ -160,6 +215,23 @@ static void serve(char letter, uint64_t a, uint64_t n)
 		if (n == STANDIN_DESTROYED)
 			pthread_join(seen[a].thread, NULL);
 		answer('X', __atomic_load_n(&seen[a].failed, __ATOMIC_SEQ_CST), NULL, 0);
+		break;
+	case 'T':
+		set_trap(a);
+		answer('T', 0, NULL, 0);
+		break;
+	case 'H':
+		need(a < (uint64_t)vcpus && n == sizeof(struct vm_exit), "an exit");
+		get(bytes, n);
+		standin_post(ctx, a, bytes, 0);
+		while (sem_wait(&trap.held))
+			;
+		answer('H', 0, NULL, 0);
+		break;
+	case 'R':
+		need(a < (uint64_t)vcpus && trap.page != NULL, "a held vCPU");
+		release(a, n != 0);
+		answer('R', 0, NULL, 0);
 		break;
 	case 'M':
 		vm_set_lowmem_limit(ctx, n);

@@ -67,9 +67,12 @@ int vm_run(struct vcpu *, struct vm_run *);
 int cap_enter(void);
 
 /*
- * The kernel's side, which only the stand-in has: `standin_exit` makes a vCPU's vm_run return with
- * this exit (or fail with `error`), and waits until that vCPU calls vm_run again.
+ * The kernel's side, which only the stand-in has: `standin_post` makes a vCPU's vm_run return with
+ * this exit (or fail with `error`), `standin_settle` waits until that vCPU calls vm_run again, and
+ * `standin_exit` does both.
  */
+void standin_post(struct vmctx *, int vcpu, const void *exit, int error);
+void standin_settle(struct vmctx *, int vcpu);
 void standin_exit(struct vmctx *, int vcpu, const void *exit, int error);
 
 #define STANDIN_VCPUS 64

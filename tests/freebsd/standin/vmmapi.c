@@ -177,7 +177,7 @@ int vm_run(struct vcpu *vcpu, struct vm_run *run)
 	return error ? -1 : 0;
 }
 
-void standin_exit(struct vmctx *ctx, int vcpu, const void *exit, int error)
+void standin_post(struct vmctx *ctx, int vcpu, const void *exit, int error)
 {
 	struct kernel_vcpu *k = &ctx->vcpu[vcpu];
 
@@ -189,10 +189,25 @@ void standin_exit(struct vmctx *ctx, int vcpu, const void *exit, int error)
 	k->pending = 1;
 	k->waiting = 0;
 	pthread_cond_broadcast(&k->changed);
-	/* A destroyed VM's thread does not come back. */
-	while (error != STANDIN_DESTROYED && !k->waiting)
+	pthread_mutex_unlock(&k->lock);
+}
+
+void standin_settle(struct vmctx *ctx, int vcpu)
+{
+	struct kernel_vcpu *k = &ctx->vcpu[vcpu];
+
+	pthread_mutex_lock(&k->lock);
+	while (!k->waiting)
 		pthread_cond_wait(&k->changed, &k->lock);
 	pthread_mutex_unlock(&k->lock);
+}
+
+void standin_exit(struct vmctx *ctx, int vcpu, const void *exit, int error)
+{
+	standin_post(ctx, vcpu, exit, error);
+	/* A destroyed VM's thread does not come back. */
+	if (error != STANDIN_DESTROYED)
+		standin_settle(ctx, vcpu);
 }
 
 /* Ends the process for a system call with a path or an address. */

@@ -5,8 +5,8 @@ use freebsd_harness::machine::{Config, Machine, Outcome, Release};
 use freebsd_harness::trace::Trace;
 use host::control::{ConsumerEnd, PROTOCOL_VERSION, Reply, Request};
 use hypercall::{Call, DOORBELL_PORT, Descriptor, Status};
-use npt::{Hpa, PhysMemory};
-use shim::testing::FakeGuest;
+use npt::{Gpa, Hpa, PhysMemory};
+use shim::testing::{DATA, FakeGuest};
 use zerocopy::IntoBytes;
 
 const OK: u32 = Status::Ok.raw();
@@ -211,6 +211,97 @@ fn a_vcpu_that_disappears_takes_nothing_along() {
     assert_eq!(guest.fire(0, 3, &[], &[]), OK);
     machine.kill().expect("runs");
     assert_eq!(trace.finish().expect("ends"), "1\n2\nend\n\n");
+}
+
+/// A guest whose vCPU 1 is in the middle of a fire: it is about to read the string of `arg1`.
+struct Held {
+    machine: Machine,
+    guest: FakeGuest,
+    trace: Trace,
+}
+
+/// Bytes of the data area that are trapped, and others.
+const TRAPPED: u64 = 0x8000;
+const FREE: u64 = 0xa000;
+
+impl Held {
+    fn new(name: &str) -> Self {
+        let machine = Machine::boot(&Config::new(name)).expect("runs");
+        let mut guest = introduced(&machine);
+        guest.put(TRAPPED, b"trapped\0").expect("RAM");
+        guest.put(FREE, b"free\0").expect("RAM");
+        let script = r#"sdt:fake:fn:probe1 { printf("%d %s\n", arg0, copyinstr(arg1)); }
+               sdt:fake:fn:probe2 { exit(0); }"#;
+        let trace = traced(&machine, &mut guest, 2, script);
+        let mut held = Self { machine, guest, trace };
+        held.fire(1, TRAPPED);
+        held.machine.trap(Gpa(DATA + TRAPPED)).expect("RAM");
+        let fire = held.guest.fire_descriptor(2, &[2, FakeGuest::user_address(TRAPPED)], &[]);
+        held.guest.write_descriptor(1, &fire);
+        let frame = u32::try_from(FakeGuest::page(1).0 >> 12).expect("low");
+        held.machine.held_exit(1, &Exit::doorbell(frame)).expect("reads the string");
+        // Meanwhile the other goes on.
+        held.fire(3, FREE);
+        held
+    }
+
+    /// vCPU 0 fires.
+    fn fire(&mut self, number: u64, string: u64) {
+        assert_eq!(self.guest.fire(0, 2, &[number, FakeGuest::user_address(string)], &[]), OK);
+    }
+
+    /// Another script comes, sees vCPU 0's fires, and goes.
+    fn another_consumer(&mut self) {
+        let script = "sdt:fake:fn:probe3 { @[arg0] = count(); } sdt:fake:fn:probe4 { exit(0); }";
+        let trace = traced(&self.machine, &mut self.guest, 4, script);
+        for _ in 0..3 {
+            assert_eq!(self.guest.fire(0, 4, &[7], &[]), OK);
+        }
+        assert_eq!(self.guest.fire(0, 5, &[], &[]), OK);
+        let output = trace.finish().expect("ends");
+        assert_eq!(output.split_whitespace().collect::<Vec<_>>(), ["7", "3"]);
+    }
+}
+
+/// A vCPU's thread that ends in the middle of a fire, between the exit and the answer, as a thread
+/// ends that is killed: its record is not told, and nobody waits for it. The other vCPU's fires are,
+/// scripts come and go.
+#[test]
+fn a_vcpu_that_ends_in_a_fire_takes_nothing_along() {
+    let mut held = Held::new("ends");
+    held.machine.release(1, true).expect("answers");
+    held.fire(4, TRAPPED);
+    held.another_consumer();
+    assert_eq!(held.guest.fire(0, 3, &[], &[]), OK);
+    let output = held.trace.finish().expect("ends");
+    assert_eq!(output, "1 trapped\n3 free\n4 trapped\n\n");
+    assert!(held.machine.finish().expect("ends").success());
+}
+
+/// One that stands still there and goes on: scripts come and go meanwhile, and its fire is told in
+/// the end.
+#[test]
+fn a_vcpu_that_stands_still_in_a_fire_goes_on() {
+    let mut held = Held::new("stands");
+    held.another_consumer();
+    held.machine.release(1, false).expect("answers");
+    held.fire(4, TRAPPED);
+    held.another_consumer();
+    assert_eq!(held.guest.fire(0, 3, &[], &[]), OK);
+    let output = held.trace.finish().expect("ends");
+    let mut lines: Vec<&str> = output.lines().filter(|line| !line.is_empty()).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["1 trapped", "2 trapped", "3 free", "4 trapped"]);
+    assert!(held.machine.finish().expect("ends").success());
+}
+
+/// The whole process killed in the middle of a fire: what was recorded before is told.
+#[test]
+fn a_process_that_is_killed_in_a_fire_takes_nothing_along() {
+    let mut held = Held::new("killed");
+    assert_eq!(held.guest.fire(0, 3, &[], &[]), OK);
+    held.machine.kill().expect("runs");
+    assert_eq!(held.trace.finish().expect("ends"), "1 trapped\n3 free\n\n");
 }
 
 /// A transient failure of `vm_run` and a vCPU that stands still for a while (bhyvectl --suspend and
