@@ -447,23 +447,40 @@ ht_work_naps(uint64_t rounds, uint64_t milliseconds)
 	return (done);
 }
 
+/* An ABI of Linux's processes, by its flags. */
+struct linux_abi {
+	u_long			flags;
+	struct sysentvec	*found;
+};
+
 static int
-find_linux(linker_file_t file, void *place)
+find_linux(linker_file_t file, void *arg)
 {
-	*(caddr_t *)place = linker_file_lookup_symbol(file, "elf_linux_sysvec", 0);
-	return (*(caddr_t *)place != NULL);
+	struct linux_abi *abi = arg;
+	struct sysentvec *vector =
+	    (struct sysentvec *)linker_file_lookup_symbol(file, "elf_linux_sysvec", 0);
+
+	if (vector == NULL || (vector->sv_flags & (SV_LP64 | SV_ILP32)) != abi->flags)
+		return (0);
+	abi->found = vector;
+	return (1);
 }
 
-/* One process of another ABI: of 32 bits, or what a module brings for Linux's. */
+/*
+ * One process of another ABI: of 32 bits (`linux` is 0), or what a module brings for Linux's of so
+ * many bits.
+ */
 uint64_t
 ht_work_abi(uint64_t rounds, uint64_t linux)
 {
 	struct job job = { .rounds = rounds, .call = 1 };
-	struct sysentvec *abi = &ia32_freebsd_sysvec;
+	struct linux_abi abi = { .flags = linux == 32 ? SV_ILP32 : SV_LP64 };
 
-	if (linux != 0 && linker_file_foreach(find_linux, &abi) == 0)
+	if (linux == 0)
+		abi.found = &ia32_freebsd_sysvec;
+	else if (linker_file_foreach(find_linux, &abi) == 0)
 		return (0);
-	begin_as(&job, abi);
+	begin_as(&job, abi.found);
 	wait_for_all();
 	return (done);
 }

@@ -44,19 +44,12 @@ fn object(release: Release, what: &str) -> Result<PathBuf> {
 }
 
 impl Guest {
-    /// Boots a machine of that name with two CPUs; no module is loaded.
+    /// Boots a machine of that name with two CPUs and these variables for `freebsd-guest`; no module
+    /// is loaded.
     ///
     /// # Errors
     /// If something was not built, or it does not start.
-    pub fn boot(release: Release, name: &str) -> Result<Self> {
-        Self::boot_with(release, name, &[])
-    }
-
-    /// The same with variables for `freebsd-guest`.
-    ///
-    /// # Errors
-    /// As [`Guest::boot`].
-    pub fn boot_with(release: Release, name: &str, variables: &[(&str, &str)]) -> Result<Self> {
+    pub fn boot(release: Release, name: &str, variables: &[(&str, &str)]) -> Result<Self> {
         let programs = compile(release)?;
         let unique = format!("ht-guest-{}-{name}", std::process::id());
         let dir = std::env::temp_dir().join(unique);
@@ -68,7 +61,8 @@ impl Guest {
         let preload: Vec<_> = preload.iter().map(|path| path.to_string_lossy()).collect();
         let mut child = Command::new(built()?.join("freebsd-guest"))
             .args([name, "2"])
-            .args([object(release, "kernel")?, object(release, MODULE)?, object(release, "extra")?])
+            .args([object(release, "kernel")?, object(release, MODULE)?])
+            .args([object(release, "extra")?, object(release, "extra32")?])
             .env("HYPERTRACE_DIR", &dir)
             .env("STANDIN_MEMORY", memory.as_raw_fd().to_string())
             .env("LD_PRELOAD", preload.join(":"))
@@ -82,35 +76,25 @@ impl Guest {
         Ok(Self { child, input, output, memory, dir, name: name.to_owned() })
     }
 
-    /// A machine whose guest module is loaded and has announced its probes.
-    ///
-    /// # Errors
-    /// As [`Guest::boot`], or if the module is refused.
-    pub fn traced(release: Release, name: &str) -> Result<Self> {
-        Self::traced_with(release, name, &[])
-    }
-
-    /// The same with variables for `freebsd-guest`.
-    ///
-    /// # Errors
-    /// As [`Guest::traced`].
-    pub fn traced_with(release: Release, name: &str, variables: &[(&str, &str)]) -> Result<Self> {
-        let mut guest = Self::boot_with(release, name, variables)?;
-        ensure!(guest.load(MODULE)? == 0, "the module refuses to load");
-        guest.ready()?;
-        Ok(guest)
-    }
-
     /// One command and its answer.
     fn ask(&mut self, command: &str) -> Result<u64> {
-        let input = self.input.as_mut().context("the guest was ended")?;
-        writeln!(input, "{command}").with_context(|| format!("{command}: the guest is gone"))?;
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
+        self.tell(command)?;
+        let line = self.answer()?;
         let Some(number) = line.trim_end().strip_prefix("ok ") else {
             bail!("{command}: the guest answers {line:?}");
         };
         Ok(number.parse()?)
+    }
+
+    fn tell(&mut self, command: &str) -> Result<()> {
+        let input = self.input.as_mut().context("the guest was ended")?;
+        writeln!(input, "{command}").with_context(|| format!("{command}: the guest is gone"))
+    }
+
+    fn answer(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        Ok(line)
     }
 
     /// Loads a module; returns the error that kldload would.
@@ -149,8 +133,7 @@ impl Guest {
     /// # Errors
     /// If the guest is gone, or has no such function.
     pub fn call(&mut self, function: &str, arguments: &[u64]) -> Result<u64> {
-        let arguments: String = arguments.iter().map(|n| format!(" {n}")).collect();
-        self.ask(&format!("call {function}{arguments}"))
+        self.ask(&calling(function, arguments))
     }
 
     /// RAM comes, if `STANDIN_LATE` kept it away.
@@ -159,6 +142,27 @@ impl Guest {
     /// If the guest is gone, or libvmmapi refuses.
     pub fn add_memory(&mut self) -> Result<()> {
         self.ask("memory").map(drop)
+    }
+
+    /// The next CPU whose fire looks at user memory ends there, in the middle of the fire.
+    ///
+    /// # Errors
+    /// If the guest is gone.
+    pub fn trap(&mut self) -> Result<()> {
+        self.ask("trap").map(drop)
+    }
+
+    /// Calls a function of the kernel in which it panics; returns why.
+    ///
+    /// # Errors
+    /// If it does not, or is gone.
+    pub fn panics_in(mut self, function: &str, arguments: &[u64]) -> Result<String> {
+        self.tell(&calling(function, arguments))?;
+        let line = self.answer()?;
+        let why = line.trim_end().strip_prefix("panic ");
+        let why = why.with_context(|| format!("no panic: {line:?}"))?.to_owned();
+        self.child.wait()?;
+        Ok(why)
     }
 
     /// Stops the whole machine where it is, or lets it go on.
@@ -234,6 +238,12 @@ impl Drop for Guest {
         drop(self.child.wait());
         drop(fs::remove_dir_all(&self.dir));
     }
+}
+
+/// The command that calls a function of the kernel.
+fn calling(function: &str, arguments: &[u64]) -> String {
+    let arguments: String = arguments.iter().map(|n| format!(" {n}")).collect();
+    format!("call {function}{arguments}")
 }
 
 /// Asks the shim who its machine is until that is as it shall be; between two questions it tells

@@ -10,7 +10,10 @@
 //!  call FUNCTION N…     what a function of the kernel returns
 //!  passed               how many exits bhyve saw
 //!  memory               RAM comes, if STANDIN_LATE kept it away
+//!  trap                 the next vCPU that reads user memory for a fire ends there
 //! ```
+//! A machine that panics says `panic` and why, instead of an answer, and ends.
+//!
 //! `STANDIN_VENDOR` is what CPUID says of the hypervisor, `STANDIN_TYPES` the version of CTF in which
 //! the kernel has types; without them it is bhyve, and there are none.
 

@@ -6,11 +6,11 @@
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use bhyve_sys::v15::vm_run as Run;
-use bhyve_sys::vmmapi::{Vcpu, VmRun, VmVcpuOpen, Vmctx};
+use bhyve_sys::vmmapi::{Vcpu, VmMapGpa, VmRun, VmVcpuOpen, Vmctx};
 
 use crate::exit::{Exit, SIZE};
 
@@ -24,6 +24,7 @@ struct Monitor {
     context: usize,
     exit: StandinExit,
     setup_memory: SetupMemory,
+    map_gpa: VmMapGpa,
     ram: usize,
 }
 
@@ -57,6 +58,7 @@ pub fn start(name: &str, vcpus: u32, ram: u64, late: bool) -> Result<()> {
         c"vm_set_topology" as unsafe extern "C" fn(*mut Vmctx, u16, u16, u16, u16) -> c_int
     );
     let setup_memory = function!(c"vm_setup_memory" as SetupMemory);
+    let map_gpa = function!(c"vm_map_gpa" as VmMapGpa);
     let vcpu_open = function!(c"vm_vcpu_open" as VmVcpuOpen);
     let cap_enter = function!(c"cap_enter" as unsafe extern "C" fn() -> c_int);
     let run = function!(c"vm_run" as VmRun);
@@ -73,7 +75,8 @@ pub fn start(name: &str, vcpus: u32, ram: u64, late: bool) -> Result<()> {
     let handles: Vec<usize> =
         numbers.map(|n| unsafe { vcpu_open(context, n) }.expose_provenance()).collect();
     let ram = usize::try_from(ram)?;
-    let monitor = Monitor { context: context.expose_provenance(), exit, setup_memory, ram };
+    let monitor =
+        Monitor { context: context.expose_provenance(), exit, setup_memory, map_gpa, ram };
     ensure!(MONITOR.set(monitor).is_ok(), "two VMs");
     if !late {
         add_memory()?;
@@ -101,6 +104,47 @@ pub fn add_memory() -> Result<u64> {
     let failed = unsafe { (monitor.setup_memory)(context, monitor.ram, 1) };
     ensure!(failed == 0, "vm_setup_memory");
     Ok(0)
+}
+
+/// The page in which a vCPU's thread ends, where bhyve has it mapped; 0 if there is none.
+static TRAP: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of a page.
+const PAGE: usize = 4096;
+
+/// The next vCPU that looks at this page of guest memory ends there, in the middle of a fire; its
+/// guest's CPU stands still from then on. Returns 0.
+///
+/// # Errors
+/// If there is no such page.
+pub fn trap(gpa: u64) -> Result<u64> {
+    let monitor = MONITOR.get().context("no VM")?;
+    let context = std::ptr::with_exposed_provenance_mut(monitor.context);
+    // SAFETY: the VM that was opened.
+    let page = unsafe { (monitor.map_gpa)(context, gpa, PAGE) };
+    ensure!(!page.is_null(), "no RAM at {gpa:#x}");
+    TRAP.store(page.expose_provenance(), Ordering::SeqCst);
+    // SAFETY: a page of bhyve's mapping; whoever touches it comes to `end_in_trap`.
+    let failed = unsafe { libc::mprotect(page.cast(), PAGE, libc::PROT_NONE) };
+    ensure!(failed == 0, "mprotect: {}", std::io::Error::last_os_error());
+    Ok(0)
+}
+
+/// Ends this thread if it stands in the trap, which is open again for all others.
+///
+/// # Context
+/// In a signal handler.
+pub fn end_in_trap(address: usize) {
+    let page = TRAP.load(Ordering::SeqCst);
+    if page == 0 || !(page..page + PAGE).contains(&address) {
+        return;
+    }
+    let at = std::ptr::with_exposed_provenance_mut(page);
+    // SAFETY: the page that `trap` took away.
+    unsafe { libc::mprotect(at, PAGE, libc::PROT_READ | libc::PROT_WRITE) };
+    TRAP.store(0, Ordering::SeqCst);
+    // SAFETY: ends this thread alone; what it had is nobody's any more.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
 }
 
 /// bhyve's vm_loop: an exit that comes here is nobody's, and the guest runs on.

@@ -17,7 +17,7 @@ pub const SIZE: u64 = 128 << 20;
 pub const USER: u64 = 0x40_0000;
 
 /// Its place in RAM.
-const USER_AT: u64 = 0x8_0000;
+pub const USER_AT: u64 = 0x8_0000;
 
 /// Objects are loaded from here on, each behind the one before; nothing is ever loaded where
 /// something was before, so that what still points there faults.

@@ -105,6 +105,7 @@ impl Shell {
             ["load", name] => self.load(name)?,
             ["unload", name] => self.unload(name)?,
             ["passed"] => monitor::passed(),
+            ["trap"] => monitor::trap(ram::USER_AT)?,
             ["memory"] => monitor::add_memory()?,
             ["call", name, arguments @ ..] => {
                 let numbers = arguments.iter().map(|word| word.parse());

@@ -103,9 +103,13 @@ impl Drop for OwnStack {
     }
 }
 
-/// The machine stops for good.
+/// The machine stops for good, and says why: on its console, and to whoever waits for an answer.
 pub fn panic(why: &str) -> ! {
     eprintln!("freebsd-guest: panic: {why}");
+    let answer = format!("panic {why}\n");
+    // Not through the lock of standard output: its holder may be what panics.
+    // SAFETY: a buffer of that length.
+    unsafe { libc::write(libc::STDOUT_FILENO, answer.as_ptr().cast(), answer.len()) };
     // SAFETY: ends the process.
     unsafe { libc::_exit(70) }
 }
@@ -291,7 +295,7 @@ extern "C" fn on_signal(signal: i32, info: *const libc::siginfo_t, context: *mut
     // SAFETY: the kernel's, this handler's alone.
     let mut registers = Registers(unsafe { &mut (*context).uc_mcontext.gregs });
     let (Some(machine), true) = (MACHINE.get(), ram::contains(registers.ip())) else {
-        return not_the_guests(signal);
+        return not_the_guests(signal, info);
     };
     match signal {
         TICK if cpus::interrupts() && cpus::current().is_some() => registers.enter(machine.timer),
@@ -308,12 +312,20 @@ extern "C" fn on_signal(signal: i32, info: *const libc::siginfo_t, context: *mut
     }
 }
 
-/// A signal for this process's own code: a tick comes too early, all else is its end.
-fn not_the_guests(signal: i32) {
-    if signal != TICK {
-        // SAFETY: the default again, under which the same instruction ends the process.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+/// A signal for this process's own code: a tick comes too early, a vCPU's thread may stand in a
+/// trap, all else is the process's end.
+fn not_the_guests(signal: i32, info: *const libc::siginfo_t) {
+    if signal == TICK {
+        return;
     }
+    if signal == libc::SIGSEGV {
+        // SAFETY: the kernel's, for as long as the handler runs.
+        let info = unsafe { &*info };
+        // SAFETY: this signal comes with an address.
+        monitor::end_in_trap(unsafe { info.si_addr() }.addr());
+    }
+    // SAFETY: the default again, under which the same instruction ends the process.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
 }
 
 fn illegal(registers: &mut Registers<'_>, machine: &Machine) {

@@ -1,5 +1,5 @@
-//! What the module harness loads beside the guest module, for each
-//! release: a kernel of stand-ins, and a small module that comes and goes.
+//! What the module harness loads beside the guest module, for each release: a kernel of stand-ins,
+//! and small modules that come and go.
 
 use anyhow::Result;
 
@@ -21,8 +21,13 @@ pub(crate) fn run() -> Result<()> {
     let here = paths::root().join("tests/freebsd");
     for release in [V14, V15] {
         let place = kept().join("standin").join(release.module);
-        module::build(release, &here.join("kernel-standin"), &place.join("kernel.ko"), &flags)?;
-        module::build(release, &here.join("kernel-extra"), &place.join("extra.ko"), &flags)?;
+        for (folder, object) in [
+            ("kernel-standin", "kernel.ko"),
+            ("kernel-extra", "extra.ko"),
+            ("kernel-extra32", "extra32.ko"),
+        ] {
+            module::build(release, &here.join(folder), &place.join(object), &flags)?;
+        }
     }
     Ok(())
 }
