@@ -118,6 +118,7 @@ impl Scripts {
             linkable: options.linkable,
             stability: options.verbose,
             least: None,
+            cpu: None,
         };
         let mut all = Self {
             compiler: Compiler::new(compile),
@@ -129,9 +130,12 @@ impl Scripts {
             reports: Reports::default(),
         };
         all.limit_stability();
+        let libraries = libraries(&options.session)?;
+        all.compiler.add_libraries(libraries).map_err(|error| all.rendered(&error))?;
         for (program, text) in invocation.programs.iter().zip(texts) {
             all.add(program, text)?;
         }
+        all.compiler.set_cpu(all.options.cpu);
         if !invocation.programs.is_empty() {
             all.compiler.check_arguments().map_err(|error| all.rendered(&error))?;
         }
@@ -259,13 +263,12 @@ impl ScriptCompiler for Scripts {
 
     fn no_match(&self, description: usize) -> String {
         let desc = self.descriptions.get(description).cloned().unwrap_or_default();
-        let message = if desc.id == 0 {
-            format!("probe description {} does not match any probes", described(&desc))
-        } else {
-            format!("probe description {} does not match any probes", desc.id)
-        };
+        let what = if desc.id == 0 { described(&desc) } else { desc.id.to_string() };
+        let (tag, message) = no_process(&desc.provider).unwrap_or_else(|| {
+            (ErrorTag::PdescZero, format!("probe description {what} does not match any probes"))
+        });
         let span = self.places.get(description).copied().unwrap_or_default();
-        self.compiler.render(&Error::new(ErrorTag::PdescZero, span, message), self.errtags)
+        self.compiler.render(&Error::new(tag, span, message), self.errtags)
     }
 }
 
@@ -275,6 +278,44 @@ pub fn described(desc: &ProbeDesc) -> String {
     let ProbeDesc { target, provider, module, function, name, .. } = desc;
     let target = if target.is_empty() { String::new() } else { format!("{target}:") };
     format!("{target}{provider}:{module}:{function}:{name}")
+}
+
+/// Why a provider that is named for a process (`pid123`) cannot have any probes, if it is the
+/// process's fault.
+fn no_process(provider: &str) -> Option<(ErrorTag, String)> {
+    let name = provider.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = provider.strip_prefix(name).filter(|digits| !digits.is_empty())?;
+    if name.is_empty() {
+        return Some((ErrorTag::ProcBadprov, format!("'{provider}' is not a valid provider")));
+    }
+    let pid = digits.parse::<i32>().ok().filter(|pid| *pid > 0);
+    let Some(pid) = pid else {
+        let message = format!("'{provider}' does not contain a valid pid");
+        return Some((ErrorTag::ProcBadpid, message));
+    };
+    let there = fs::metadata(format!("/proc/{pid}")).is_ok();
+    (!there).then(|| (ErrorTag::ProcGrab, format!("failed to grab process {pid}")))
+}
+
+/// The files of `-L`'s folders that end in `.d`, by name within a folder.
+fn libraries(options: &Options) -> Result<Vec<(String, Vec<u8>)>, ScriptError> {
+    let folders = options.compiler.iter().filter(|(name, _)| name == "libdir");
+    let mut all = Vec::new();
+    for folder in folders.filter_map(|(_, folder)| folder.as_deref()) {
+        // As with dtrace(1), a folder that is not there has no libraries.
+        let Ok(entries) = fs::read_dir(folder) else { continue };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let mut paths: Vec<_> =
+            paths.filter(|path| path.extension().is_some_and(|ext| ext == "d")).collect();
+        paths.sort();
+        for path in paths {
+            let text = fs::read(&path).map_err(|error| {
+                ScriptError(format!("failed to open library {}: {error}", path.display()))
+            })?;
+            all.push((path.display().to_string(), text));
+        }
+    }
+    Ok(all)
 }
 
 const fn spec_kind(kind: ProgramKind) -> Option<SpecKind> {

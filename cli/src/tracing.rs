@@ -143,7 +143,7 @@ fn script_options(invocation: &Invocation, options: &Options) -> Result<ScriptOp
             }
             // What they ask for is how it is anyway, or others see to it. The preprocessor
             // conforms to ISO C, and version 1.13 of D is a superset of those before it.
-            "amin" | "pspec" | "nolibs" | "zdefs" | "knodefs" | "unodefs" | "argref"
+            "amin" | "libdir" | "pspec" | "nolibs" | "zdefs" | "knodefs" | "unodefs" | "argref"
             | "verbose" | "setenv" | "unsetenv" | "stdc" | "version" | "debuginfo" => {}
             _ => {
                 return Err(Failure(format!("failed to set -x {name}: nobody acts on it")));

@@ -123,7 +123,8 @@ pub mod var {
     }
 }
 
-/// Subroutines, `DIF_SUBR_*`.
+/// Subroutines, `DIF_SUBR_*`, with the numbers of FreeBSD 14 and later: there is no `typeref` any more,
+/// and what followed it has moved up.
 pub mod subr {
     macro_rules! subroutines {
         ($($(#[$doc:meta])* $constant:ident = $number:literal $name:literal,)*) => {
@@ -229,22 +230,20 @@ pub mod subr {
         TOLOWER = 45 "tolower",
         /// `memref(address, size)`.
         MEMREF = 46 "memref",
-        /// `typeref(address, count, name, size)`.
-        TYPEREF = 47 "typeref",
         /// `sx_shared_held(l)`.
-        SX_SHARED_HELD = 48 "sx_shared_held",
+        SX_SHARED_HELD = 47 "sx_shared_held",
         /// `sx_exclusive_held(l)`.
-        SX_EXCLUSIVE_HELD = 49 "sx_exclusive_held",
+        SX_EXCLUSIVE_HELD = 48 "sx_exclusive_held",
         /// `sx_isexclusive(l)`.
-        SX_ISEXCLUSIVE = 50 "sx_isexclusive",
+        SX_ISEXCLUSIVE = 49 "sx_isexclusive",
         /// `memstr(address, separator, size)`.
-        MEMSTR = 51 "memstr",
+        MEMSTR = 50 "memstr",
         /// `getf(fd)`.
-        GETF = 52 "getf",
+        GETF = 51 "getf",
         /// `json(s, key)`.
-        JSON = 53 "json",
+        JSON = 52 "json",
         /// `strtoll(s[, base])`.
-        STRTOLL = 54 "strtoll",
+        STRTOLL = 53 "strtoll",
     }
 
     /// The highest of the classic numbers, `DIF_SUBR_MAX`.
@@ -255,9 +254,14 @@ pub mod subr {
     pub const NESTED_COPYIN: u16 = 128;
     /// `nested_copyinstr(address[, max])`.
     pub const NESTED_COPYINSTR: u16 = 129;
+    /// `uuidstr(address)`.
+    pub const UUIDSTR: u16 = 130;
+
+    /// `copyoutmbuf(mbuf, size)`: a name that the compiler knows, and no subroutine.
+    pub const COPYOUTMBUF: u16 = 131;
 
     /// Names of HyperTrace's own, in the order of their numbers.
-    const OWN_NAMES: &[&str] = &["nested_copyin", "nested_copyinstr"];
+    const OWN_NAMES: &[&str] = &["nested_copyin", "nested_copyinstr", "uuidstr"];
 
     /// The name in D of a subroutine.
     #[must_use]
@@ -278,7 +282,7 @@ pub mod subr {
     /// Whether there is a subroutine of that number.
     #[must_use]
     pub const fn exists(number: u16) -> bool {
-        number <= MAX || matches!(number, NESTED_COPYIN | NESTED_COPYINSTR)
+        number <= MAX || matches!(number, NESTED_COPYIN | NESTED_COPYINSTR | UUIDSTR)
     }
 
     /// Whether it changes the traced machine (`-w` is needed).
@@ -308,8 +312,6 @@ pub mod act {
     pub const TRACEMEM_DYNSIZE: u16 = 7;
     /// `printm()`.
     pub const PRINTM: u16 = 8;
-    /// `printt()`.
-    pub const PRINTT: u16 = 9;
     /// `ustack()`.
     pub const USTACK: u16 = 0x0101;
     /// `jstack()`.
@@ -361,7 +363,6 @@ pub mod act {
         TRACEMEM,
         TRACEMEM_DYNSIZE,
         PRINTM,
-        PRINTT,
         USTACK,
         JSTACK,
         USYM,
@@ -593,8 +594,8 @@ mod tests {
         assert_eq!(subr::NAMES.len(), usize::from(subr::MAX) + 1);
         assert_eq!(subr::name(subr::STRLEN), Some("strlen"));
         assert_eq!(subr::name(subr::JSON), Some("json"));
-        assert_eq!(subr::by_name("strtoll"), Some(54));
-        assert_eq!(subr::name(55), None);
+        assert_eq!(subr::by_name("strtoll"), Some(53));
+        assert_eq!(subr::name(54), None);
         assert_eq!(subr::name(subr::NESTED_COPYIN), Some("nested_copyin"));
         assert_eq!(subr::by_name("nested_copyinstr"), Some(subr::NESTED_COPYINSTR));
         for number in 0..=u16::MAX {

@@ -62,7 +62,11 @@ fn word(op: Op, at: usize, len: usize, noise: u32) -> u32 {
             opcode::variable(op, if is_array { 0x501 } else { 0x500 }, rd)
         }
         Format::Call => {
-            let number = if subr::exists(u16::from(d)) { u16::from(d) } else { u16::from(d) % 55 };
+            let number = if subr::exists(u16::from(d)) {
+                u16::from(d)
+            } else {
+                u16::from(d) % (subr::MAX + 1)
+            };
             opcode::call(number, rd)
         }
         Format::Push => {

@@ -347,6 +347,12 @@ pub struct IntLit {
 }
 
 impl IntLit {
+    /// A decimal constant without a suffix.
+    #[must_use]
+    pub const fn plain(value: u64) -> Self {
+        Self { value, negative: false, form: IntForm::Decimal, unsigned: false, longs: 0 }
+    }
+
     /// The constant's 64 bits, sign applied.
     #[must_use]
     pub fn bits(&self) -> u64 {

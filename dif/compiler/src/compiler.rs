@@ -13,12 +13,19 @@
 //! and errors in it forgotten: a variable it writes may be read by a clause that does match, and
 //! must have its type by then.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use dif::program::{OptionSetting, Program};
 
 use crate::{
-    ast::{Clause, Item, Pragma, PragmaKind, Provider},
+    ast::{
+        BinaryOp, Clause, Expr, ExprKind, Ident, IntLit, Item, Pragma, PragmaKind, Provider,
+        VarScope,
+    },
     clause,
     compiled::{Aggregation, Compiled, Statement, StatementKind},
     dlib,
@@ -55,6 +62,8 @@ pub struct CompileOptions {
     pub stability: bool,
     /// `-x amin=`: nothing may be less stable.
     pub least: Option<Attributes>,
+    /// `-x cpu=`: clauses of all but `dtrace`'s own probes and `tick-N` are for this CPU alone.
+    pub cpu: Option<u32>,
 }
 
 /// What a script holds, shared by all who read it.
@@ -68,6 +77,8 @@ pub struct Compiler {
     scripts: Vec<Script>,
     /// The D library, read once an operating system.
     libraries: Vec<(Os, Items)>,
+    /// `-L`: libraries of the user's own, in the order in which they need each other.
+    own_libraries: Vec<Items>,
     registry: Registry,
 }
 
@@ -89,6 +100,7 @@ impl Compiler {
             sources: SourceMap::new(),
             scripts: Vec::new(),
             libraries: Vec::new(),
+            own_libraries: Vec::new(),
             registry: Registry::default(),
         }
     }
@@ -115,6 +127,50 @@ impl Compiler {
         Ok(id)
     }
 
+    /// Takes in libraries of the user's own (`-L`), each with the name by which others depend on it:
+    /// they are read before all scripts, those first that others depend on. Clauses in them mean
+    /// nothing.
+    ///
+    /// # Errors
+    /// The first error in their syntax; `D_PRAGMA_DEPEND` if they depend on each other in a circle.
+    pub fn add_libraries(&mut self, files: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
+        let mut read = Vec::new();
+        for (name, text) in files {
+            let id = self.add(Origin::Library(name.clone()), text)?;
+            let items: Items = self.parse_library(id)?;
+            read.push((name.rsplit('/').next().unwrap_or(&name).to_owned(), items));
+        }
+        let known: HashSet<String> = read.iter().map(|(name, _)| name.clone()).collect();
+        let mut done = HashSet::new();
+        while !read.is_empty() {
+            let ready = read.iter().position(|(_, items)| {
+                needed_libraries(items).all(|name| done.contains(name) || !known.contains(name))
+            });
+            let Some(at) = ready else {
+                let names: Vec<&str> = read.iter().map(|(name, _)| name.as_str()).collect();
+                let message = format!("libraries depend on each other: {}", names.join(", "));
+                return Err(Error::unplaced(ErrorTag::PragmaDepend, message));
+            };
+            let (name, items) = read.remove(at);
+            // One that needs what is not there is left out, and with it what needs it.
+            if needed_libraries(&items).all(|name| done.contains(name)) {
+                self.own_libraries.push(items);
+                done.insert(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_library(&self, id: SourceId) -> Result<Items, Error> {
+        let options = ParseOptions {
+            macros: &self.options.macros,
+            with_target: false,
+            allow_empty: true,
+            is_type: &is_likely_type,
+        };
+        parser::parse(&self.sources, id, &options).map(|program| program.items.into())
+    }
+
     /// What a script holds, as it was read when it was added.
     #[must_use]
     pub fn items(&self, id: SourceId) -> Items {
@@ -131,6 +187,11 @@ impl Compiler {
     /// Nothing may be less stable than this from here on: `#pragma D option amin`.
     pub fn set_least(&mut self, least: Attributes) {
         self.options.least = Some(least);
+    }
+
+    /// Clauses are for one CPU alone: `-x cpu=`.
+    pub fn set_cpu(&mut self, cpu: Option<u32>) {
+        self.options.cpu = cpu;
     }
 
     /// Whether the scripts used all their arguments.
@@ -187,12 +248,30 @@ impl Compiler {
         let mut unit = Unit {
             with_targets: self.options.with_target,
             wants_stability: self.options.stability || self.options.least.is_some(),
+            cpu: self.options.cpu,
             ..Unit::default()
         };
         unit.stabilities.least = self.options.least;
         for item in library.iter() {
             // What this world lacks types for is missed when a script uses it.
             let _ = unit.item(&mut cx, &self.sources, item);
+        }
+        let clause = |item: &&Item| matches!(item, Item::Clause(_));
+        for items in &self.own_libraries {
+            for item in items.iter().filter(|item| !clause(item)) {
+                let made =
+                    match item {
+                        Item::Pragma(Pragma {
+                            kind: PragmaKind::DependsOn { class, .. }, ..
+                        }) if class == "library" => Ok(()),
+                        _ => unit.item(&mut cx, &self.sources, item),
+                    };
+                match made {
+                    // A library for what this world has not.
+                    Err(error) if error.tag == ErrorTag::PragmaDepend => break,
+                    made => made?,
+                }
+            }
         }
         cx.end_library();
         cx.types.recorder = self.options.linkable.then(Recorder::default);
@@ -298,6 +377,38 @@ fn widen_keys(program: &mut Program, statements: &mut [Statement], all: &[Aggreg
     }
 }
 
+/// The names of the libraries that one depends on.
+fn needed_libraries(items: &[Item]) -> impl Iterator<Item = &str> {
+    items.iter().filter_map(|item| match item {
+        Item::Pragma(Pragma { kind: PragmaKind::DependsOn { class, name }, .. }) => {
+            (class == "library").then_some(name.as_str())
+        }
+        _ => None,
+    })
+}
+
+/// A clause for one CPU alone, unless its probes fire in `dtrace` itself.
+fn on_cpu(clause: &Clause, desc: &dif::program::ProbeDesc, cpu: u32) -> Option<Clause> {
+    let own = ["BEGIN", "END", "ERROR"].contains(&desc.name.as_str());
+    if own || desc.name.starts_with("tick-") {
+        return None;
+    }
+    let span = clause.span;
+    let name = Ident { name: "cpu".to_owned(), span };
+    let here = Expr::new(ExprKind::Var { scope: VarScope::Global, name }, span);
+    let wanted = Expr::new(ExprKind::Int(IntLit::plain(cpu.into())), span);
+    let both = |op, left, right| {
+        let (left, right) = (Box::new(left), Box::new(right));
+        Expr::new(ExprKind::Binary { op, left, right }, span)
+    };
+    let test = both(BinaryOp::Eq, here, wanted);
+    let predicate = match clause.predicate.clone() {
+        Some(predicate) => both(BinaryOp::And, test, predicate),
+        None => test,
+    };
+    Some(Clause { predicate: Some(predicate), ..clause.clone() })
+}
+
 /// Names that are a type's wherever the place leaves it open and nothing more is known.
 fn is_likely_type(name: &str) -> bool {
     name.ends_with("_t")
@@ -317,6 +428,8 @@ struct Unit {
     with_targets: bool,
     /// Somebody asks how stable things are, or has set a limit.
     wants_stability: bool,
+    /// [`CompileOptions::cpu`].
+    cpu: Option<u32>,
     stabilities: Stabilities,
     stability: Vec<Report>,
 }
@@ -423,7 +536,8 @@ impl Unit {
             }
             let first = self.program.ecbs.len();
             let matched = cx.world.matches(&spec.desc) > 0;
-            let ecbs = match clause::compile(cx, clause) {
+            let limited = self.cpu.and_then(|cpu| on_cpu(clause, &spec.desc, cpu));
+            let ecbs = match clause::compile(cx, limited.as_ref().unwrap_or(clause)) {
                 Ok(ecbs) => ecbs,
                 Err(error) if matched => return Err(error),
                 Err(_) => Vec::new(),

@@ -464,10 +464,6 @@ tags! {
     PrintVoid => "D_PRINT_VOID",
     /// `print()` of a dynamic value.
     PrintDyn => "D_PRINT_DYN",
-    /// `printt()` of something not a `typeref()`.
-    PrinttAddr => "D_PRINTT_ADDR",
-    /// A `printt()` size that is not a constant.
-    PrinttSize => "D_PRINTT_SIZE",
     /// `trace()` of an aggregation.
     TraceAgg => "D_TRACE_AGG",
     /// `print()` of an aggregation.

@@ -158,26 +158,21 @@ impl ProviderAttributes {
         Self { provider: all, module: all, function: all, name: all, args: all }
     };
 
-    /// What a provider says of itself; the numbers are those of FreeBSD's provider of that name,
-    /// for all others those of its statically defined ones.
+    /// What a provider says of itself. `fbt`, `syscall`, `profile`, `sdt` and all that are made of it
+    /// (`proc`, `io`, `sched`) say the same in FreeBSD's kernel; `dtrace` has its own row.
     #[must_use]
     pub fn of(provider: &str) -> Self {
+        let (private, isa) = (Attributes::PRIVATE, Attributes::PRIVATE_ISA);
         let parts = |outer, function, args| Self {
             provider: outer,
-            module: Attributes::PRIVATE,
+            module: private,
             function,
             name: outer,
             args,
         };
-        let (private, evolving) = (Attributes::PRIVATE, Attributes::EVOLVING);
         match provider {
             "dtrace" => parts(Attributes::STABLE, private, Attributes::STABLE),
-            "profile" => Self {
-                module: Attributes::both(Stability::Unstable, Class::Unknown),
-                ..parts(evolving, private, evolving)
-            },
-            "fbt" | "syscall" => parts(evolving, Attributes::PRIVATE_ISA, Attributes::PRIVATE_ISA),
-            _ => parts(evolving, private, evolving),
+            _ => parts(Attributes::EVOLVING, isa, isa),
         }
     }
 
@@ -512,6 +507,7 @@ mod tests {
         is("syscall:::entry { }", "Evolving/Evolving/Common", stable);
         is("syscall::read:entry { }", "Private/Private/ISA", stable);
         is("fbt:kernel:malloc:entry { }", "Private/Private/Unknown", stable);
+        is("fbt::malloc:entry { }", "Private/Private/ISA", stable);
         is("*:::BEGIN { }", "Unstable/Unstable/Common", stable);
     }
 

@@ -89,23 +89,12 @@ pub(super) fn bcopy<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fau
     Ok(0)
 }
 
-/// Words in scratch: what `memref` and `typeref` hand to the printing actions.
-fn words<E: Env + ?Sized, const N: usize>(env: &mut E, words: [u64; N]) -> Result<u64, Fault> {
-    let to = env.alloca(size(N * 8), 8)?;
-    for (at, word) in words.iter().enumerate() {
-        env.store(string::offset(to, at * 8), &word.to_le_bytes())?;
-    }
-    Ok(to)
-}
-
-/// `memref(address, size)`: both, in scratch.
+/// `memref(address, size)`: both, in scratch, for `printm()`.
 pub(super) fn memref<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
-    words(env, [arg(args, 0)?, arg(args, 1)?])
-}
-
-/// `typeref(address, count, name, size)`: all four, in scratch.
-pub(super) fn typeref<E: Env + ?Sized>(env: &mut E, args: Args) -> Result<u64, Fault> {
-    words(env, [arg(args, 0)?, arg(args, 1)?, arg(args, 2)?, arg(args, 3)?])
+    let to = env.alloca(16, 8)?;
+    env.store(to, &arg(args, 0)?.to_le_bytes())?;
+    env.store(string::offset(to, 8), &arg(args, 1)?.to_le_bytes())?;
+    Ok(to)
 }
 
 /// `memstr(address, separator, size)`: `size` bytes as a string, every NUL replaced by the

@@ -39,7 +39,6 @@ pub(crate) fn call<E: Env + ?Sized>(
         subr::ALLOCA => memory::alloca(env, args),
         subr::BCOPY => memory::bcopy(env, args),
         subr::MEMREF => memory::memref(env, args),
-        subr::TYPEREF => memory::typeref(env, args),
         subr::MEMSTR => memory::memstr(env, args),
         subr::STRLEN => text::strlen(env, args),
         subr::STRJOIN => text::strjoin(env, args),
@@ -63,6 +62,7 @@ pub(crate) fn call<E: Env + ?Sized>(
         subr::INET_NTOP => net::inet_ntop(env, args),
         subr::INET_NTOA => net::inet_ntoa(env, args),
         subr::INET_NTOA6 => net::inet_ntoa6(env, args),
+        subr::UUIDSTR => net::uuidstr(env, args),
         subr::JSON => json::json(env, args),
         _ => env.subroutine(number, args),
     }

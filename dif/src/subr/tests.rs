@@ -249,6 +249,13 @@ fn addresses_are_written() {
         ([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "2001:db8::1"),
         ([0; 16], "::"),
         ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1], "::ffff:10.0.0.1"),
+        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 4], "::1.0.0.4"),
+        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "::1"),
+        // One group of zeros is left out as well, but not at the end.
+        ([0, 1, 0, 0, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7], "1::2:3:4:5:6:7"),
+        ([0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 0], "1:2:3:4:5:6:7:0"),
+        ([0x20, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1], "2001:0:0:1::1"),
+        ([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "fe80::"),
         ([0xff; 16], "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ] {
         env.kernel = bytes.to_vec();
@@ -257,6 +264,28 @@ fn addresses_are_written() {
             assert_eq!(env.text(text), expected);
         }
     }
+}
+
+/// `inet_ntoa6()` writes an address that holds an IPv4 address as that alone.
+#[test]
+fn inet_ntoa6_writes_ipv4_alone() {
+    let mut env = Mock::new();
+    env.kernel = vec![0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1];
+    let text = run(&mut env, subr::INET_NTOA6, &[KERNEL]).unwrap();
+    assert_eq!(env.text(text), "10.0.0.1");
+}
+
+/// A `struct uuid` has its first three members in the machine's byte order.
+#[test]
+fn uuids_are_written() {
+    let mut env = Mock::new();
+    env.kernel = vec![
+        0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x06, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee,
+        0xff,
+    ];
+    let text = run(&mut env, subr::UUIDSTR, &[KERNEL]).unwrap();
+    assert_eq!(env.text(text), "00112233-4455-0677-8899-aabbccddeeff");
+    assert!(run(&mut env, subr::UUIDSTR, &[0]).is_err());
 }
 
 /// The process's memory, copied to scratch.
@@ -322,14 +351,12 @@ fn bcopy_may_overlap() {
     assert!(run(&mut env, subr::BCOPY, &[at, KERNEL, 4]).is_err());
 }
 
-/// `memref`, `typeref` and `memstr`.
+/// `memref` and `memstr`.
 #[test]
 fn references_and_memstr() {
     let mut env = Mock::new();
     let to = run(&mut env, subr::MEMREF, &[5, 6]).unwrap();
     assert_eq!((env.load(to, 8), env.load(to + 8, 8)), (Ok(5), Ok(6)));
-    let to = run(&mut env, subr::TYPEREF, &[1, 2, 3, 4]).unwrap();
-    assert_eq!(env.load(to + 24, 8), Ok(4));
     env.kernel = b"ls\0-l\0/\0".to_vec();
     let text = run(&mut env, subr::MEMSTR, &[KERNEL, u64::from(b' '), 8]).unwrap();
     assert_eq!(env.text(text), "ls -l /");

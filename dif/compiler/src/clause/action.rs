@@ -50,7 +50,6 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
         "speculate" | "commit" | "discard" => speculation,
         "print" => trace,
         "printm" => printm,
-        "printt" => printt,
         "stop" | "panic" | "breakpoint" => harm,
         "raise" | "chill" => measured_harm,
         _ => return None,
@@ -412,26 +411,6 @@ fn printm(ecb: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
     let arg = ArgInfo { action, kind: ValueKind::Bytes, size, type_name: cx.words(addr.ty) };
     ecb.finish(StatementKind::PrintMem, first, vec![arg], call.span);
     Ok(())
-}
-
-/// `printt(size, typeref(…))`: its text of the type is FreeBSD's own; `print()` does it better.
-fn printt(_: &mut Ecb, cx: &mut Cx<'_, '_>, call: &Call<'_>) -> Checked<()> {
-    byte_count(cx, &call.args[0], ErrorTag::PrinttSize, "printt( ) argument #1")?;
-    let is_typeref = matches!(
-        &call.args[1].kind,
-        ExprKind::Call { function, .. }
-            if matches!(&function.kind, ExprKind::Var { name, .. } if name.name == "typeref")
-    );
-    if !is_typeref {
-        let message =
-            "printt( ) argument #2 is incompatible with prototype:\n\tprototype: typeref()";
-        return fail(ErrorTag::PrinttAddr, call.span, message);
-    }
-    fail(
-        ErrorTag::Unsupported,
-        call.span,
-        "printt( ) is not supported: print( ) shows typed values",
-    )
 }
 
 /// `stop()`, `panic()`, `breakpoint()`.

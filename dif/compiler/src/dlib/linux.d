@@ -137,8 +137,41 @@ translator devinfo_t < struct bio *B > {
 	    strjoin("/dev/", stringof(B->bi_bdev->bd_device.kobj.name));
 };
 
+/*
+ * The name of a directory's entry from the root on: up to eight names below a mount point, and up to
+ * four names of the path to that. A path is cut at its start if it is longer.
+ */
+inline string __name[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
+    strjoin("/", stringof(D->d_name.name));
+inline string __names2[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
+    strjoin(__name[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
+inline string __names3[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
+    strjoin(__names2[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
+inline string __names4[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
+    strjoin(__names3[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
+inline string __names5[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
+    strjoin(__names4[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
+inline string __names6[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
+    strjoin(__names5[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
+inline string __names7[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
+    strjoin(__names6[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
+inline string __names8[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
+    strjoin(__names7[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
+inline struct mount *__mount[struct vfsmount *M] =
+    (struct mount *)((uintptr_t)M - offsetof(struct mount, mnt));
+inline int __is_top[struct vfsmount *M] = __mount[M]->mnt_parent == __mount[M] ||
+    __mount[M]->mnt_mountpoint == __mount[M]->mnt_parent->mnt.mnt_root;
+inline string __mounted_on[struct vfsmount *M] =
+    __names4[__mount[M]->mnt_mountpoint, __mount[M]->mnt_parent->mnt.mnt_root];
+inline string __path[struct dentry *D, struct vfsmount *M] =
+    D == M->mnt_root && __is_top[M] ? "/" :
+    strjoin(__mounted_on[M], __names8[D, M->mnt_root]);
+
 translator fileinfo_t < struct file *F > {
 	fi_name = F == NULL ? "<none>" : stringof(F->f_path.dentry->d_name.name);
+	fi_dirname = F == NULL ? "<none>" : dirname(__path[F->f_path.dentry, F->f_path.mnt]);
+	fi_pathname = F == NULL ? "<none>" : __path[F->f_path.dentry, F->f_path.mnt];
+	fi_mount = F == NULL ? "<none>" : __is_top[F->f_path.mnt] ? "/" : __mounted_on[F->f_path.mnt];
 	fi_offset = F == NULL ? 0 : F->f_pos;
 	fi_fs = F == NULL ? "<none>" : stringof(F->f_inode->i_sb->s_type->name);
 	fi_oflags = F == NULL ? 0 : F->f_flags;
@@ -189,10 +222,29 @@ inline int __progenyof[int p] = p == pid || p == ppid || curthread != NULL && (
     __in_four_generations[__fourth_ancestor[__fourth_ancestor[__fourth_ancestor[curthread]]], p] ||
     __fourth_ancestor[__fourth_ancestor[__fourth_ancestor[__fourth_ancestor[curthread]]]]->tgid == p);
 
-/* The current process's open files, by descriptor. */
-inline fileinfo_t fds[int fd] = xlate < fileinfo_t > (
-    fd >= 0 && fd < (int)curthread->files->fdt->max_fds ?
-    curthread->files->fdt->fd[fd] : (struct file *)NULL);
+/*
+ * An open file of the current process, by descriptor; none if there is none of that number, or no
+ * kernel structure of the process at hand, as in BEGIN and END.
+ */
+inline struct file *__getf[int fd] = fd >= 0 && curthread != NULL && curthread->files != NULL &&
+    fd < (int)curthread->files->fdt->max_fds ?
+    curthread->files->fdt->fd[fd] : (struct file *)NULL;
+inline fileinfo_t fds[int fd] = xlate < fileinfo_t > (__getf[fd]);
+
+/* The current process's working directory and root, "<none>" in BEGIN and END. */
+inline string cwd = curthread == NULL ? "<none>" :
+    __path[curthread->fs->pwd.dentry, curthread->fs->pwd.mnt];
+inline string root = curthread == NULL ? "<none>" :
+    __path[curthread->fs->root.dentry, curthread->fs->root.mnt];
+
+/*
+ * What the process had in its registers when it entered the kernel: struct pt_regs lies at the end of
+ * the thread's kernel stack of 16 KiB, below the two words that kernels with FRED keep there.
+ */
+inline uint64_t __uregs[int at] =
+    *(uint64_t *)((uintptr_t)curthread->stack + 16384 - sizeof (struct pt_regs) + at);
+inline uint64_t __uregs_fred[int at] =
+    *(uint64_t *)((uintptr_t)curthread->stack + 16384 - sizeof (struct fred_frame) + at);
 
 /* fi_oflags, and open(2)'s flags. */
 inline int O_ACCMODE = 0003;

@@ -28,6 +28,7 @@ pub struct LibraryFile {
 /// The library, in the order in which it is read.
 pub const FILES: &[LibraryFile] = &[
     LibraryFile { name: "common.d", os: None, text: include_str!("common.d") },
+    LibraryFile { name: "regs.d", os: None, text: include_str!("regs.d") },
     LibraryFile { name: "linux_errno.d", os: Some(Os::Linux), text: include_str!("linux_errno.d") },
     LibraryFile {
         name: "linux_signal.d",

@@ -131,12 +131,13 @@ const PROTOS: &[Proto] = &[
     routine("inet_ntop", subr::INET_NTOP, TypeId::STRING, &[Int, Pointer]),
     routine("inet_ntoa", subr::INET_NTOA, TypeId::STRING, &[Pointer]),
     routine("inet_ntoa6", subr::INET_NTOA6, TypeId::STRING, &[Pointer]),
+    routine("uuidstr", subr::UUIDSTR, TypeId::STRING, &[Pointer]),
     routine("json", subr::JSON, TypeId::STRING, &[Text, Text]),
     routine("memstr", subr::MEMSTR, TypeId::STRING, &[Pointer, Int, Int]),
     scratch("memref", subr::MEMREF, Gives::Words, &[Pointer, Int]),
-    scratch("typeref", subr::TYPEREF, Gives::Words, &[Pointer, Int, Text, Int]),
     routine("getmajor", subr::GETMAJOR, TypeId::UINT, &[Int]),
     routine("getminor", subr::GETMINOR, TypeId::UINT, &[Int]),
+    scratch("copyoutmbuf", subr::COPYOUTMBUF, Gives::Scratch, &[Pointer, Int]),
     scratch("getf", subr::GETF, Gives::Scratch, &[Int]),
     routine("ddi_pathname", subr::DDI_PATHNAME, TypeId::STRING, &[Pointer, Int]),
     routine("msgdsize", subr::MSGDSIZE, TypeId::ULONG, &[Pointer]),
@@ -170,7 +171,6 @@ const PROTOS: &[Proto] = &[
     open(action("printa", &[Any])),
     open(action("printf", &[Any])),
     action("printm", &[Int, Pointer]),
-    action("printt", &[Int, Pointer]),
     action("raise", &[Int]),
     Proto { least: 1, ..action("setopt", &[Text, Text]) },
     action("speculate", &[Int]),
@@ -201,8 +201,11 @@ const PROTOS: &[Proto] = &[
 const ELSEWHERE: &[(u16, &str)] = &[
     (subr::MSGDSIZE, "STREAMS messages are illumos's"),
     (subr::MSGSIZE, "STREAMS messages are illumos's"),
+    (
+        subr::COPYOUTMBUF,
+        "mbufs are FreeBSD's, and there bcopy( ) copies what an mbuf's m_data points to",
+    ),
     (subr::DDI_PATHNAME, "device trees of that kind are illumos's"),
-    (subr::GETF, "use fds[ ], which reads the process's open files"),
     (subr::MUTEX_OWNED, "its locks are FreeBSD's"),
     (subr::MUTEX_OWNER, "its locks are FreeBSD's"),
     (subr::MUTEX_TYPE_ADAPTIVE, "its locks are FreeBSD's"),
@@ -238,8 +241,8 @@ impl Cx<'_, '_> {
         let name = name.name.as_str();
         let proto = self.prototype(name, span)?;
         let keys = self.check_proto(proto, args, span)?;
-        if let (What::Subroutine(subr::PROGENYOF, _), [wanted]) = (&proto.what, args) {
-            return self.progenyof(function, wanted, span);
+        if let (What::Subroutine(subr::PROGENYOF | subr::GETF, _), [wanted]) = (&proto.what, args) {
+            return self.of_library(name, function, wanted, span);
         }
         match proto.what {
             What::Subroutine(number, gives) => self.subroutine(number, gives, name, keys, span),
@@ -328,21 +331,38 @@ impl Cx<'_, '_> {
         Ok(Node::new(ty, Kind::Call(number, keys), span))
     }
 
-    /// `progenyof(p)` is the library's walk over the kernel's own tree of processes.
-    fn progenyof(&mut self, function: &Expr, wanted: &Expr, span: Span) -> Checked<Node> {
+    /// A function that the library reads out of the kernel's own structures, `__name[argument]`
+    /// there: `progenyof(p)` walks the tree of processes, `getf(fd)` looks into the table of files.
+    fn of_library(
+        &mut self,
+        name: &str,
+        function: &Expr,
+        wanted: &Expr,
+        span: Span,
+    ) -> Checked<Node> {
         let why = match self.world.os() {
             Os::Linux if !self.types.is_untyped() => None,
             Os::Linux => Some("it needs the types of the kernel, which are not published there"),
-            Os::FreeBsd => Some("the way to a process's parent is known for Linux alone"),
+            Os::FreeBsd => Some("the way there is known for Linux alone"),
         };
         if let Some(why) = why {
-            let message = format!("progenyof( ) cannot be had on {}: {why}", self.world.name());
+            let message = format!("{name}( ) cannot be had on {}: {why}", self.world.name());
             return fail(ErrorTag::Unsupported, span, message);
         }
-        let name = Ident { name: "__progenyof".to_owned(), span: function.span };
-        let walk = Expr::new(ExprKind::Var { scope: VarScope::Global, name }, function.span);
-        let keys = vec![wanted.clone()];
-        self.expr(&Expr::new(ExprKind::Index { base: Box::new(walk), keys }, span))
+        self.library_array(&format!("__{name}"), wanted.clone(), function.span, span)
+    }
+
+    /// An element of one of the library's own arrays.
+    pub(super) fn library_array(
+        &mut self,
+        name: &str,
+        key: Expr,
+        name_span: Span,
+        span: Span,
+    ) -> Checked<Node> {
+        let name = Ident { name: name.to_owned(), span: name_span };
+        let array = Expr::new(ExprKind::Var { scope: VarScope::Global, name }, name_span);
+        self.expr(&Expr::new(ExprKind::Index { base: Box::new(array), keys: vec![key] }, span))
     }
 
     /// The parts of a `dev_t`: a kernel's own layout of it.

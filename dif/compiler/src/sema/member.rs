@@ -6,11 +6,64 @@ use dif::opcode::Op;
 
 use super::{Checked, Cx, Kind, Node, fail, ident::Argument, node::Place, operator};
 use crate::{
-    ast::{self, Expr, ExprKind, TypeExpr, VarScope},
+    ast::{self, Expr, ExprKind, IntLit, TypeExpr, VarScope},
     error::ErrorTag,
     link::{Check, Wanted},
     source::Span,
-    types::{CompoundType, Field, Type, TypeId},
+    types::{CompoundType, Field, Tag, Type, TypeId},
+    world::Os,
+};
+
+/// Where Linux keeps the register that DTrace gives a number: bytes into `struct pt_regs`. The first
+/// nineteen numbers are the 32-bit names (`R_EDI`), the others those of `<sys/regset.h>` of illumos,
+/// as in FreeBSD's D library. Segments other than CS and SS are not saved, nor is the trap's number.
+const UREGS: [Option<u64>; 40] = {
+    const R15: u64 = 0;
+    const fn at(word: u64) -> Option<u64> {
+        Some(R15 + word * 8)
+    }
+    [
+        None,
+        None,
+        None,
+        None,
+        at(14),
+        at(13),
+        at(4),
+        at(19),
+        at(5),
+        at(12),
+        at(11),
+        at(10),
+        None,
+        at(15),
+        at(16),
+        at(17),
+        at(18),
+        at(19),
+        at(20),
+        at(0),
+        at(1),
+        at(2),
+        at(3),
+        at(6),
+        at(7),
+        at(8),
+        at(9),
+        at(14),
+        at(13),
+        at(4),
+        at(5),
+        at(12),
+        at(11),
+        at(10),
+        None,
+        at(15),
+        at(16),
+        at(17),
+        at(18),
+        at(19),
+    ]
 };
 
 impl Cx<'_, '_> {
@@ -201,7 +254,7 @@ impl Cx<'_, '_> {
                 };
             }
             if *scope == VarScope::Global && matches!(name.name.as_str(), "regs" | "uregs") {
-                return self.register(&name.name, keys, span);
+                return self.register(name, keys, span);
             }
             if let Some(found) = self.indexed_name(*scope, &name.name, keys, span)? {
                 return Ok(found);
@@ -232,7 +285,8 @@ impl Cx<'_, '_> {
     }
 
     /// `uregs[n]`: a register of the process.
-    fn register(&mut self, name: &str, keys: &[Expr], span: Span) -> Checked<Node> {
+    fn register(&mut self, name: &ast::Ident, keys: &[Expr], span: Span) -> Checked<Node> {
+        let (name, base) = (name.name.as_str(), name.span);
         let [key] = keys else {
             let message =
                 format!("{name}[ ] prototype mismatch: {} args passed, 1 expected", keys.len());
@@ -248,11 +302,25 @@ impl Cx<'_, '_> {
             let message = format!("index {index} is out of range for array {name}");
             return fail(ErrorTag::RegsIdx, span, message);
         }
-        let message = format!(
-            "{name}[ ] cannot be had on {}: fires do not carry registers",
-            self.world.name()
-        );
-        fail(ErrorTag::Unsupported, span, message)
+        let why = match (name, self.world.os()) {
+            ("uregs", Os::Linux) if !self.types.is_untyped() => None,
+            ("uregs", Os::Linux) => Some("it needs the types of the kernel"),
+            ("uregs", _) => Some("curthread->td_frame has the registers there"),
+            _ => Some("no fire carries the kernel's registers"),
+        };
+        if let Some(why) = why {
+            let message = format!("{name}[ ] cannot be had on {}: {why}", self.world.name());
+            return fail(ErrorTag::Unsupported, span, message);
+        }
+        let Some(at) = usize::try_from(index).ok().and_then(|index| *UREGS.get(index)?) else {
+            let message = format!("index {index} is out of range for array {name}");
+            return fail(ErrorTag::RegsIdx, span, message);
+        };
+        // Kernels that can be entered by FRED keep two words more above the registers.
+        let fred = self.types.tag(Tag::Struct, "fred_frame").is_some();
+        let array = if fred { "__uregs_fred" } else { "__uregs" };
+        let at = Expr::new(ExprKind::Int(IntLit::plain(at)), span);
+        self.library_array(array, at, base, span)
     }
 
     fn indexed_arg(&mut self, keys: &[Expr], span: Span) -> Checked<Argument> {

@@ -80,6 +80,8 @@ pub struct Options {
     pub rawbytes: bool,
     /// `stackindent`: columns before a frame.
     pub stack_indent: u64,
+    /// `cpu`: the one CPU that is traced, of every machine.
+    pub cpu: Option<u32>,
     /// `resolvers`: what targets are matched with.
     pub resolvers: Resolvers,
     /// Options that the compiler knows (`defaultargs`, `define`, …), for whoever calls it.
@@ -125,6 +127,7 @@ impl Default for Options {
             drawing: Drawing::default(),
             rawbytes: false,
             stack_indent: stack::INDENT as u64,
+            cpu: None,
             resolvers: Resolvers { vmname: true, hostname: true, version: true },
             compiler: Vec::new(),
         }
@@ -161,8 +164,7 @@ pub enum OptionError {
 }
 
 /// Run-time options that cannot be had here, and why.
-const REFUSED: [(&str, &str); 3] = [
-    ("cpu", "all CPUs are traced; the predicate /cpu == N/ chooses one"),
+const REFUSED: [(&str, &str); 2] = [
     ("grabanon", "there is no anonymous tracing whose state could be taken over"),
     ("oformat", "output is text"),
 ];
@@ -255,6 +257,10 @@ impl Options {
             }
             "specsize" => self.specsize = size(value)?,
             "jstackstrsize" => self.jstackstrsize = size(value)?,
+            "cpu" => {
+                let cpu = run_time(value)?.map(u32::try_from).transpose();
+                self.cpu = cpu.map_err(|_| OptionError::Value)?;
+            }
             "nspec" => self.nspec = number(default.nspec)?,
             "stackframes" => self.stackframes = number(default.stackframes)?,
             "ustackframes" => self.ustackframes = number(default.ustackframes)?,
@@ -376,11 +382,10 @@ mod tests {
         assert_eq!(set("nosuch", None), Err(OptionError::Name));
         assert_eq!(set("bufpolicy", Some("none")), Err(OptionError::Value));
         assert_eq!(set("strsize", Some("8g")), Err(OptionError::Overflow));
-        let cpu = set("cpu", Some("0")).unwrap_err().to_string();
-        assert_eq!(
-            cpu,
-            "option cpu is not supported: all CPUs are traced; the predicate /cpu == N/ chooses one"
-        );
+        assert_eq!(set("cpu", Some("x")), Err(OptionError::Value));
+        assert_eq!(set("cpu", Some("3")).unwrap().cpu, Some(3));
+        let anonymous = set("grabanon", None).unwrap_err().to_string();
+        assert!(anonymous.starts_with("option grabanon is not supported: "), "{anonymous}");
         let mut options = Options::default();
         let mut active = |name, value| options.set(name, Some(value), From::Action);
         assert_eq!(active("bufsize", "1k"), Err(OptionError::Active));

@@ -106,13 +106,7 @@ const OPTIONS: &[(&str, Takes, Done)] = &[
     ("late", Takes::Word(&["dynamic", "static"]), Already),
     ("lazyload", Takes::Anything, Already),
     ("ldpath", Takes::CommandText, Already),
-    (
-        "libdir",
-        Takes::Text,
-        Refused(
-            "the D library is part of dtrace; give a file of your own by -s, before the script",
-        ),
-    ),
+    ("libdir", Takes::Text, Compiler),
     ("linkmode", Takes::Word(&["kernel", "primary", "dynamic", "static"]), Already),
     (
         "linktype",

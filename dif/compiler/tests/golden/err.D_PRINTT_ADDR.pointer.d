@@ -1,1 +1,0 @@
-BEGIN { printt(4, alloca(4)); }

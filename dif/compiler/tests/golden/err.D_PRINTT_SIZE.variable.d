@@ -1,1 +1,0 @@
-BEGIN { printt(arg0, typeref(alloca(4), 1, "int", 4)); }

@@ -1,0 +1,2 @@
+/* options: -x amin=Stable/Stable/Common */
+dtrace:::BEGIN { trace(ntohs(1)); exit(0); }

@@ -1,0 +1,1 @@
+nosuch1:::entry { exit(0); }

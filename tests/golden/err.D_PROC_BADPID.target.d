@@ -1,0 +1,2 @@
+/* Without -c or -p $target is 0: no process has that number. */
+pid$target:::entry { exit(0); }

@@ -1,0 +1,1 @@
+pid999999999:a.out:main:entry { exit(0); }

@@ -1,0 +1,2 @@
+/* Linux keeps no GS of a process among its saved registers. */
+BEGIN { trace(uregs[R_GS]); }

@@ -1,0 +1,1 @@
+BEGIN { tracemem(copyoutmbuf((void *)curthread, 100), 100); }

@@ -1,0 +1,2 @@
+inline int BB = 41;
+typedef struct mine { int x; } mine_t;
