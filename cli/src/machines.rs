@@ -7,7 +7,7 @@ use consumer::{
 };
 use dif::program::ProbeDesc;
 use host::ids::MachineId;
-use providers::HostLink;
+use providers::{HostLink, Missing};
 
 /// What a command found.
 pub struct Found {
@@ -19,8 +19,8 @@ pub struct Found {
     pub waiting: Vec<Box<dyn MachineLink>>,
     /// Finds further VMs.
     pub watcher: Option<Watcher>,
-    /// What keeps the host's kernel from being traced wholly, a line each.
-    pub missing: Vec<String>,
+    /// What keeps the host's kernel from being traced wholly.
+    pub missing: Vec<Missing>,
 }
 
 /// Finds the machines. A VM that does not answer is left out, with a message.
@@ -64,4 +64,14 @@ pub fn concerns_kernel(desc: &ProbeDesc) -> bool {
     let timed = desc.name.starts_with("tick-");
     let here = desc.target.is_empty() || consumer::glob::matches(&desc.target, "host");
     here && !own && !named && !timed
+}
+
+/// Whether a description asks for what is missing: of a provider, by (the beginning of) its name.
+#[must_use]
+pub fn concerns(missing: &Missing, desc: &ProbeDesc) -> bool {
+    let by_name = |provider: &str| {
+        desc.provider.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && consumer::glob::matches(&desc.provider, provider)
+    };
+    concerns_kernel(desc) && missing.provider.is_none_or(by_name)
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufWriter, Write},
     os::fd::AsFd,
+    path::Path,
     process::{Child, Command},
 };
 
@@ -16,6 +17,7 @@ use consumer::{
         sink::{Sink, append_to},
     },
 };
+use dif::program::ProbeDesc;
 use nix::{
     errno::Errno,
     sys::wait::{WaitPidFlag, waitpid},
@@ -89,8 +91,10 @@ fn carry_out(invocation: &Invocation) -> Result<i32, Failure> {
     let processes = processes(invocation, &options)?;
     compiler.target = processes.target();
     if let Some(file) = &invocation.saved {
-        let saved = SavedProgram::open(file, invocation.guests)?;
-        return trace(invocation, options, saved.into_program(), processes);
+        let program = SavedProgram::open(file, invocation.guests)?.into_program();
+        #[cfg(target_os = "linux")]
+        start_programs(program.compiler.descriptions(), false, &processes)?;
+        return trace(invocation, options, program, processes);
     }
     compiler.linkable = invocation.mode == Mode::Compile && invocation.output.is_some();
     compiler.allow_empty |= invocation.mode == Mode::Header;
@@ -101,6 +105,12 @@ fn carry_out(invocation: &Invocation) -> Result<i32, Failure> {
     if let (true, Ok(scripts)) = (options.compiler.iter().any(|(name, _)| name == "tree"), &scripts)
     {
         let _heard = io::stderr().write_all(scripts.desugared().as_bytes());
+    }
+    #[cfg(target_os = "linux")]
+    if let Ok(scripts) = &scripts {
+        let text = scripts.desugared();
+        let names = USER_NAMES.iter().any(|name| text.contains(name));
+        start_programs(scripts.descriptions(), names, &processes)?;
     }
     scripts.and_then(|scripts| match invocation.mode {
         Mode::List => list_probes(invocation, &options, scripts),
@@ -188,18 +198,25 @@ fn output(invocation: &Invocation) -> Result<Box<dyn Write>, Failure> {
     }
 }
 
+/// Says what keeps the host from having what descriptions (none: all) ask for.
+fn say_missing(found: &Found, descriptions: Option<&[ProbeDesc]>) {
+    for missing in &found.missing {
+        let concerns = |all: &[ProbeDesc]| all.iter().any(|desc| machines::concerns(missing, desc));
+        if descriptions.map_or(missing.provider.is_none(), concerns) {
+            complain(&format!("host: {}", missing.line));
+        }
+    }
+}
+
 fn list_probes(
     invocation: &Invocation,
     options: &Options,
     scripts: Scripts,
 ) -> Result<i32, Failure> {
     let mut found = find(invocation)?;
-    let all = invocation.programs.is_empty();
-    if all || scripts.descriptions().iter().any(machines::concerns_kernel) {
-        found.missing.iter().for_each(|line| complain(&format!("host: {line}")));
-    }
-    let mut out = output(invocation)?;
     let descriptions = (!invocation.programs.is_empty()).then(|| scripts.descriptions());
+    say_missing(&found, descriptions);
+    let mut out = output(invocation)?;
     let listing = Listing {
         descriptions,
         guests: invocation.guests,
@@ -225,7 +242,7 @@ fn list_probes(
 fn header(invocation: &Invocation, mut scripts: Scripts) -> Result<(), Failure> {
     let script = invocation.programs.iter().find(|program| program.kind == ProgramKind::Script);
     let script = script.map_or("", |program| program.text.as_str());
-    let beside = || std::path::Path::new(script).with_extension("h").display().to_string();
+    let beside = || Path::new(script).with_extension("h").display().to_string();
     let name = invocation.output.clone().unwrap_or_else(beside);
     let text = scripts.header(&name).map_err(Failure)?;
     std::fs::write(&name, text)
@@ -273,12 +290,15 @@ fn start_command(line: &str, options: &Options) -> Result<Child, Failure> {
 
 /// Whether a command can be executed, as execvp(3) looks for it.
 fn find_program(name: &str) -> Result<(), Errno> {
+    let is_program = |path: &Path| {
+        access(path, AccessFlags::X_OK)?;
+        if path.is_dir() { Err(Errno::EACCES) } else { Ok(()) }
+    };
     if name.contains('/') {
-        return access(name, AccessFlags::X_OK);
+        return is_program(Path::new(name));
     }
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    let found =
-        std::env::split_paths(&path).any(|dir| access(&dir.join(name), AccessFlags::X_OK).is_ok());
+    let found = std::env::split_paths(&path).any(|dir| is_program(&dir.join(name)).is_ok());
     if found && !name.is_empty() { Ok(()) } else { Err(Errno::ENOENT) }
 }
 
@@ -289,9 +309,7 @@ fn trace(
     processes: Processes,
 ) -> Result<i32, Failure> {
     let found = find(invocation)?;
-    if program.compiler.descriptions().iter().any(machines::concerns_kernel) {
-        found.missing.iter().for_each(|line| complain(&format!("host: {line}")));
-    }
+    say_missing(&found, Some(program.compiler.descriptions()));
     let Program { compiler, scripts: programs, zdefs, reports } = program;
     let printer =
         Printer::new(Sink::new(output(invocation)?), Box::new(|text: &str| complain(text)));
@@ -364,6 +382,30 @@ fn report_stability(
         writeln!(out)?;
     }
     Ok(out.flush()?)
+}
+
+#[cfg(target_os = "linux")]
+/// Actions that print the names of a process's addresses.
+const USER_NAMES: [&str; 6] = ["ustack(", "jstack(", "usym(", "uaddr(", "ufunc(", "umod("];
+
+/// Probes of a command's own code need the command to be itself, with its libraries in place. So
+/// does naming its addresses: it may have ended when they are printed.
+#[cfg(target_os = "linux")]
+fn start_programs(
+    descriptions: &[ProbeDesc],
+    names_user_code: bool,
+    processes: &Processes,
+) -> Result<(), Failure> {
+    let asked = |pid: u32| {
+        let mut theirs =
+            descriptions.iter().filter_map(|desc| providers::linux::program::split(&desc.provider));
+        theirs.any(|(_, theirs)| theirs == pid)
+    };
+    for pid in processes.commands().filter(|pid| names_user_code || asked(*pid)) {
+        providers::linux::program::entry::run_to_entry(pid)
+            .map_err(|error| Failure(format!("failed to start pid {pid}: {error}")))?;
+    }
+    Ok(())
 }
 
 /// `-S`: every program's objects, on standard error as in dtrace(1).

@@ -33,7 +33,13 @@ use crate::{
 };
 #[cfg(target_os = "linux")]
 use crate::{
-    linux::{catalog::KernelProbe, hook::Place, side::KernelSide, sites},
+    linux::{
+        catalog::{KernelProbe, Source},
+        hook::Place,
+        program::{self, Provided},
+        side::KernelSide,
+        sites,
+    },
     user::UserSymbols,
 };
 #[cfg(target_os = "linux")]
@@ -48,7 +54,16 @@ const FIXED: [&str; 3] = ["BEGIN", "END", "ERROR"];
 /// The most timed probes of one session.
 const MAX_TIMED: usize = 256;
 
-/// A timed probe that somebody asked for.
+/// A probe that exists because somebody asked for it.
+#[derive(Clone, Debug)]
+enum Asked {
+    Timed(Timed),
+    /// Of a user program.
+    #[cfg(target_os = "linux")]
+    Program(KernelProbe),
+}
+
+/// A timed probe.
 #[derive(Clone, Debug)]
 struct Timed {
     name: String,
@@ -60,7 +75,7 @@ struct Timed {
 mod elsewhere {
     #[derive(Debug)]
     pub(super) struct KernelProbe {
-        pub(super) provider: &'static str,
+        pub(super) provider: std::borrow::Cow<'static, str>,
         pub(super) module: String,
         pub(super) function: String,
         pub(super) name: String,
@@ -81,12 +96,38 @@ enum Known<'a> {
     Timed(&'a Timed),
 }
 
+#[cfg(target_os = "linux")]
+impl Asked {
+    /// What tells a program's probe from all others: two functions may have one name.
+    fn place(&self) -> Option<(&str, &str, &str, &str, &Source)> {
+        match self {
+            Self::Timed(_) => None,
+            Self::Program(it) => {
+                Some((&it.provider, &it.module, &it.function, &it.name, &it.source))
+            }
+        }
+    }
+}
+
+impl<'a> Known<'a> {
+    const fn of(asked: &'a Asked) -> Self {
+        match asked {
+            Asked::Timed(timed) => Self::Timed(timed),
+            #[cfg(target_os = "linux")]
+            Asked::Program(probe) => Self::Kernel(probe),
+        }
+    }
+}
+
 /// The host's probes.
 #[derive(Debug)]
 struct Table {
     #[cfg(target_os = "linux")]
     kernel: KernelSide,
-    timed: Vec<Timed>,
+    /// How many probes of programs were too many.
+    #[cfg(target_os = "linux")]
+    left_out: u32,
+    asked: Vec<Asked>,
 }
 
 impl Table {
@@ -109,7 +150,7 @@ impl Table {
         let index = index - FIXED.len();
         match self.kernel().get(index) {
             Some(probe) => Some(Known::Kernel(probe)),
-            None => self.timed.get(index - self.kernel().len()).map(Known::Timed),
+            None => self.asked.get(index - self.kernel().len()).map(Known::of),
         }
     }
 
@@ -135,6 +176,46 @@ impl Table {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Makes a timed probe, unless it is there; whether one was made.
+    fn provide_clock(&mut self, desc: &ProbeDesc) -> bool {
+        let plain = desc.module.is_empty() && desc.function.is_empty();
+        let timed = || {
+            self.asked.iter().filter_map(|asked| match Known::of(asked) {
+                Known::Timed(timed) => Some(timed),
+                _ => None,
+            })
+        };
+        let known = timed().any(|timed| timed.name == desc.name);
+        if !plain || known || timed().count() >= MAX_TIMED {
+            return false;
+        }
+        let probe = timed_probe(&desc.name);
+        let made = probe.map(|probe| Asked::Timed(Timed { name: desc.name.clone(), probe }));
+        self.asked.extend(made);
+        probe.is_some()
+    }
+
+    /// Makes probes of a user program, those that are not there; whether any was made.
+    #[cfg(target_os = "linux")]
+    fn provide_program(&mut self, desc: &ProbeDesc) -> bool {
+        use std::collections::HashSet;
+        if !self.kernel.is_usable() {
+            return false;
+        }
+        let Provided { probes, left_out } = program::provide(desc);
+        self.left_out = self.left_out.saturating_add(left_out);
+        let known: HashSet<_> = self.asked.iter().filter_map(Asked::place).collect();
+        let new: Vec<Asked> = probes
+            .into_iter()
+            .map(Asked::Program)
+            .filter(|probe| probe.place().is_some_and(|place| !known.contains(&place)))
+            .collect();
+        let any = !new.is_empty();
+        drop(known);
+        self.asked.extend(new);
+        any
     }
 
     fn entry(&self, probe: Known<'_>, blob: &mut Vec<u8>) -> bool {
@@ -174,7 +255,7 @@ impl ProbeNames for Table {
         }
         Some(match self.get(probe)? {
             Known::Fixed(name) => ["dtrace", "", "", name],
-            Known::Kernel(one) => [one.provider, &one.module, &one.function, &one.name],
+            Known::Kernel(one) => [&one.provider, &one.module, &one.function, &one.name],
             Known::Timed(timed) => ["profile", "", "", &timed.name],
         })
     }
@@ -198,6 +279,9 @@ pub struct HostLink {
     looked: std::time::Instant,
     #[cfg(target_os = "linux")]
     users: UserSymbols,
+    /// The session's arena is none that the kernel could work on.
+    #[cfg(target_os = "linux")]
+    no_kernel: bool,
 }
 
 impl HostLink {
@@ -208,7 +292,9 @@ impl HostLink {
         let table = Table {
             #[cfg(target_os = "linux")]
             kernel: KernelSide::discover(),
-            timed: Vec::new(),
+            #[cfg(target_os = "linux")]
+            left_out: 0,
+            asked: Vec::new(),
         };
         Self {
             engine: Arc::new(Engine::new(info.ncpu, &info.vmname)),
@@ -224,17 +310,23 @@ impl HostLink {
             looked: std::time::Instant::now(),
             #[cfg(target_os = "linux")]
             users: UserSymbols::default(),
+            #[cfg(target_os = "linux")]
+            no_kernel: false,
         }
     }
 
     /// What keeps the host's kernel from being traced wholly: a line each, that says what is
     /// missing and what it costs.
     #[must_use]
-    pub fn missing(&self) -> Vec<String> {
+    pub fn missing(&self) -> Vec<crate::Missing> {
         #[cfg(target_os = "linux")]
         return self.table.kernel.missing().to_vec();
         #[cfg(not(target_os = "linux"))]
-        vec!["probes of this system's kernel are not supported yet: only dtrace and profile".into()]
+        {
+            let line =
+                "probes of this system's kernel are not supported yet: only dtrace and profile";
+            vec![crate::Missing { provider: None, line: line.into() }]
+        }
     }
 
     fn session(&self) -> Result<SessionId, LinkError> {
@@ -296,7 +388,7 @@ impl MachineLink for HostLink {
         let table = &self.table;
         let fixed = FIXED.iter().map(|name| Known::Fixed(name));
         let kernel = table.kernel().iter().map(Known::Kernel);
-        let all = fixed.chain(kernel).chain(table.timed.iter().map(Known::Timed));
+        let all = fixed.chain(kernel).chain(table.asked.iter().map(Known::of));
         let (mut blob, mut count) = (Vec::new(), 0);
         for probe in all {
             if !table.entry(probe, &mut blob) {
@@ -322,16 +414,18 @@ impl MachineLink for HostLink {
     }
 
     fn provide(&mut self, desc: &ProbeDesc) -> bool {
-        let ours = consumer::glob::matches(&desc.provider, "profile");
-        let plain = desc.module.is_empty() && desc.function.is_empty();
-        let timed = &mut self.table.timed;
-        let known = timed.iter().any(|timed| timed.name == desc.name);
-        if !ours || !plain || known || timed.len() >= MAX_TIMED {
-            return false;
+        if consumer::glob::matches(&desc.provider, "profile") {
+            return self.table.provide_clock(desc);
         }
-        let probe = timed_probe(&desc.name);
-        timed.extend(probe.map(|probe| Timed { name: desc.name.clone(), probe }));
-        probe.is_some()
+        #[cfg(target_os = "linux")]
+        return self.table.provide_program(desc);
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+
+    #[cfg(target_os = "linux")]
+    fn module_of(&self, desc: &ProbeDesc) -> Option<String> {
+        program::module_of(desc)
     }
 
     fn works_in_kernel(&self, probes: &[ProbeId]) -> bool {
@@ -340,7 +434,9 @@ impl MachineLink for HostLink {
 
     #[cfg(target_os = "linux")]
     fn kernel_arena(&mut self, config: ArenaConfig) -> Result<ArenaMap, LinkError> {
-        KernelSide::arena(config)
+        let arena = KernelSide::arena(config);
+        self.no_kernel = arena.is_err();
+        arena
     }
 
     fn cpu_of(&self, slot: u32) -> u32 {
@@ -387,10 +483,11 @@ impl MachineLink for HostLink {
         self.enabled.sort_unstable();
         self.enabled.dedup();
         #[cfg(target_os = "linux")]
-        {
+        if !self.no_kernel {
             let planned = sites::plan(enablings, &self.table, |probe| self.table.places(probe));
             let errors = errors(enablings, &self.table);
             let failed = self.table.kernel.enable(planned, errors)?;
+            let failed = failed.saturating_add(std::mem::take(&mut self.table.left_out));
             if failed > 0 {
                 self.sequence += 1;
                 self.told = Some(LinkEvent::Enabled { sequence: self.sequence, failed });

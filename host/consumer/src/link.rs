@@ -131,6 +131,11 @@ pub trait MachineLink {
         false
     }
 
+    /// The module that a description calls by another name than its own (`a.out` for a program).
+    fn module_of(&self, _desc: &ProbeDesc) -> Option<String> {
+        None
+    }
+
     /// Whether any of these probes fires in the machine's own kernel, which then must be able to
     /// work on the arena ([`MachineLink::kernel_arena`]). Only the host has such probes.
     fn works_in_kernel(&self, _probes: &[ProbeId]) -> bool {
@@ -183,7 +188,7 @@ pub trait MachineLink {
     fn activate(&mut self, _on: bool) {}
 
     /// Remembers what lies where in a process, so that its addresses can be named after it has
-    /// gone: called when an aggregation's key tells of it.
+    /// gone: called when a session's command begins, and when an aggregation's key tells of one.
     fn note_process(&mut self, _pid: u32) {}
 
     /// Names addresses of a process; `None` for those that are not known. Only the host can.

@@ -96,6 +96,15 @@ pub struct Machine {
     /// Its slots in the arena.
     pub slots: SlotRange,
     numbers: Vec<NumberRange>,
+    aliases: Vec<Alias>,
+}
+
+/// Another name by which descriptions may call a probe's module (`libc` for `libc.so.6`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Alias {
+    provider: String,
+    called: String,
+    module: String,
 }
 
 impl std::fmt::Debug for Machine {
@@ -191,8 +200,18 @@ impl Machine {
         };
         let slots = SlotRange { base: 0, count: cpus };
         let symbols = Rc::new(symbols);
-        let mut machine =
-            Self { id, link, probes, symbols, types, kernel, slots, numbers: Vec::new() };
+        let (numbers_given, aliases) = (Vec::new(), Vec::new());
+        let mut machine = Self {
+            id,
+            link,
+            probes,
+            symbols,
+            types,
+            kernel,
+            slots,
+            numbers: numbers_given,
+            aliases,
+        };
         machine.number(numbers);
         Ok(machine)
     }
@@ -230,7 +249,18 @@ impl Machine {
     /// # Errors
     /// [`LinkError`].
     pub fn provide(&mut self, desc: &ProbeDesc, numbers: &mut Numbers) -> Result<(), LinkError> {
+        let known = self.alias(desc).is_some();
+        if let Some(module) = self.link.module_of(desc).filter(|_| !known) {
+            let (provider, called) = (desc.provider.clone(), desc.module.clone());
+            self.aliases.push(Alias { provider, called, module });
+        }
         if self.link.provide(desc) { self.refresh_probes(numbers) } else { Ok(()) }
+    }
+
+    /// The module that a description's stands for, if that is another name of it.
+    fn alias(&self, desc: &ProbeDesc) -> Option<&str> {
+        let meant = |one: &&Alias| one.provider == desc.provider && one.called == desc.module;
+        self.aliases.iter().find(meant).map(|one| one.module.as_str())
     }
 
     /// Numbers the probes that have no number yet.
@@ -279,8 +309,9 @@ impl Machine {
             return Box::new(std::iter::empty());
         }
         let host_only = desc.target.is_empty() && !self.is_host();
+        let alias = self.alias(desc);
         Box::new(self.probes.iter().filter(move |(_, probe)| {
-            field_match(desc, probe) && !(host_only && HOST_ONLY.contains(&probe.provider))
+            field_match(desc, alias, probe) && !(host_only && HOST_ONLY.contains(&probe.provider))
         }))
     }
 

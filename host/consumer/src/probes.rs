@@ -81,17 +81,18 @@ impl ProbeTable {
         &'a self,
         desc: &'a ProbeDesc,
     ) -> impl Iterator<Item = (u32, ProbeEntry<'a>)> {
-        self.iter().filter(move |(_, probe)| field_match(desc, probe))
+        self.iter().filter(move |(_, probe)| field_match(desc, None, probe))
     }
 }
 
-/// Whether the provider, module, function and name of a description match a probe.
+/// Whether the provider, module, function and name of a description match a probe. `alias` is what
+/// the description's module stands for, if it is another name of a module.
 #[must_use]
-pub fn field_match(desc: &ProbeDesc, probe: &ProbeEntry<'_>) -> bool {
+pub fn field_match(desc: &ProbeDesc, alias: Option<&str>, probe: &ProbeEntry<'_>) -> bool {
     glob::matches(&desc.name, probe.name)
         && glob::matches(&desc.function, probe.function)
         && glob::matches(&desc.provider, probe.provider)
-        && glob::matches(&desc.module, probe.module)
+        && alias.map_or_else(|| glob::matches(&desc.module, probe.module), |it| it == probe.module)
 }
 
 fn length(blob: &[u8], at: u32) -> u32 {

@@ -1021,14 +1021,23 @@ pub(crate) fn thread(f: &mut Function, m: &Module) {
 /// R0 becomes memory of `width` bytes at `offset` from the kernel address in R0; 0 if it cannot
 /// be read.
 pub(crate) fn kernel_load(f: &mut Function, offset: u32, width: u32, signed: bool) {
+    f.alu(Alu::Add, R0, offset);
+    load_with(f, Helper::ProbeReadKernel, width, signed);
+}
+
+/// R0 becomes the process's memory at R0; 0 if it cannot be read. Spoils R1 to R5.
+pub(crate) fn user_load(f: &mut Function, width: u32, signed: bool) {
+    load_with(f, Helper::ProbeReadUser, width, signed);
+}
+
+fn load_with(f: &mut Function, helper: Helper, width: u32, signed: bool) {
     let value = f.momentary(0);
     f.store(Double, R10, value, 0);
     f.mov(R3, R0);
-    f.alu(Alu::Add, R3, offset);
     f.mov(R1, R10);
     f.alu(Alu::Add, R1, i64::from(value));
     f.mov(R2, width);
-    f.helper(Helper::ProbeReadKernel);
+    f.helper(helper);
     f.load(Size::of(width), R0, R10, value);
     if signed && width < 8 {
         let spare = 64 - i64::from(width) * 8;

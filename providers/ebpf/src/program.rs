@@ -483,6 +483,10 @@ impl Main<'_> {
                 self.value(base);
                 difo::kernel_load(&mut self.f, *offset, u32::from(*width), *signed);
             }
+            Value::UserLoad { base, width, signed } => {
+                self.value(base);
+                difo::user_load(&mut self.f, u32::from(*width), *signed);
+            }
             Value::Op(op, left, right) => {
                 // Places of the frame are used again: the kernel gives all functions of a call's
                 // chain 512 bytes together.

@@ -151,6 +151,7 @@ fn program_type(kind: Kind) -> (ProgType, AttachType, u32) {
         Kind::FunctionReturn { btf_id } => (ProgType::Tracing, AttachType::TraceFexit, btf_id),
         Kind::PerfEvent => (ProgType::PerfEvent, AttachType::None, 0),
         Kind::Probe => (ProgType::Kprobe, AttachType::None, 0),
+        Kind::ManyUprobes => (ProgType::Kprobe, AttachType::TraceUprobeMulti, 0),
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Kind {
     PerfEvent,
     /// `BPF_PROG_TYPE_KPROBE`, for kprobes and uprobes: words are the registers.
     Probe,
+    /// The same with `BPF_TRACE_UPROBE_MULTI`, for many uprobes of one attachment.
+    ManyUprobes,
 }
 
 /// What two values make together; all are of 64 bits, comparisons give 0 or 1.
@@ -75,6 +77,15 @@ pub enum Value {
         /// Sign-extended, else zero-extended.
         signed: bool,
     },
+    /// Memory of the process; 0 if it cannot be read without waiting for it.
+    UserLoad {
+        /// An address.
+        base: Box<Self>,
+        /// 1, 2, 4 or 8 bytes.
+        width: u8,
+        /// Sign-extended, else zero-extended.
+        signed: bool,
+    },
     /// Two values together.
     Op(Op, Box<Self>, Box<Self>),
 }
@@ -90,6 +101,18 @@ impl Value {
     #[must_use]
     pub fn load_signed(self, offset: u32, width: u8) -> Self {
         Self::Load { base: Box::new(self), offset, width, signed: true }
+    }
+
+    /// The process's unsigned memory of `width` bytes at this address.
+    #[must_use]
+    pub fn user(self, width: u8) -> Self {
+        Self::UserLoad { base: Box::new(self), width, signed: false }
+    }
+
+    /// The process's signed memory of `width` bytes at this address.
+    #[must_use]
+    pub fn user_signed(self, width: u8) -> Self {
+        Self::UserLoad { base: Box::new(self), width, signed: true }
     }
 
     /// This and another.

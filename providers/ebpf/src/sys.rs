@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "a system call with pointers in a struct")]
 
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString},
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
 };
 
@@ -54,6 +54,8 @@ pub enum AttachType {
     TraceFentry = 24,
     /// `BPF_TRACE_FEXIT`.
     TraceFexit = 25,
+    /// `BPF_TRACE_UPROBE_MULTI`.
+    TraceUprobeMulti = 48,
 }
 
 // The kernel wants zeros behind what it knows: none of the structs may have padding of its own.
@@ -64,6 +66,7 @@ const _: () = {
     assert!(size_of::<RawTracepointOpen>() == 24);
     assert!(size_of::<TestRun>() == 80);
     assert!(size_of::<LinkCreate>() == 24);
+    assert!(size_of::<UprobesCreate>() == 64);
     assert!(size_of::<NextId>() == 12);
 };
 
@@ -324,6 +327,67 @@ pub fn attach_perf(
         attach_type: BPF_PERF_EVENT,
         flags: 0,
         bpf_cookie: cookie,
+    };
+    bpf_fd(BPF_LINK_CREATE, &mut attr)
+}
+
+#[repr(C)]
+struct UprobesCreate {
+    prog_fd: u32,
+    target_fd: u32,
+    attach_type: u32,
+    flags: u32,
+    path: u64,
+    offsets: u64,
+    ref_ctr_offsets: u64,
+    cookies: u64,
+    cnt: u32,
+    uprobe_flags: u32,
+    pid: u32,
+    pad: u32,
+}
+
+/// Instructions of one file.
+#[derive(Clone, Copy, Debug)]
+pub struct Uprobes<'a> {
+    /// The file.
+    pub path: &'a CStr,
+    /// Of one process; 0: of all.
+    pub pid: u32,
+    /// When the functions that begin there return.
+    pub on_return: bool,
+    /// Bytes from the file's start.
+    pub offsets: &'a [u64],
+    /// Counters in the file that are kept above 0, in bytes from its start; 0: none. Empty, or one
+    /// for each place.
+    pub semaphores: &'a [u64],
+    /// The numbers that the program can ask for, one for each place.
+    pub cookies: &'a [u64],
+}
+
+/// Attaches a program of [`AttachType::TraceUprobeMulti`]; all places or none.
+///
+/// # Errors
+/// The kernel's: `EINVAL` before Linux 6.6, or for slices of different lengths.
+pub fn attach_uprobes(at: &Uprobes<'_>, program: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let Uprobes { path, pid, on_return, offsets, semaphores, cookies } = *at;
+    let fits = semaphores.is_empty() || semaphores.len() == offsets.len();
+    if !fits || cookies.len() != offsets.len() {
+        return Err(Errno::EINVAL);
+    }
+    let mut attr = UprobesCreate {
+        prog_fd: program.as_raw_fd().cast_unsigned(),
+        target_fd: 0,
+        attach_type: AttachType::TraceUprobeMulti as u32,
+        flags: 0,
+        path: address(path.to_bytes_with_nul()),
+        offsets: address(offsets),
+        ref_ctr_offsets: if semaphores.is_empty() { 0 } else { address(semaphores) },
+        cookies: address(cookies),
+        cnt: u32::try_from(offsets.len()).map_err(|_| Errno::E2BIG)?,
+        uprobe_flags: u32::from(on_return),
+        pid,
+        pad: 0,
     };
     bpf_fd(BPF_LINK_CREATE, &mut attr)
 }

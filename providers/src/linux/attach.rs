@@ -4,18 +4,16 @@
 //! kernel detaches the programs and frees them. Nothing is pinned.
 
 use std::{
-    ffi::CString,
     io,
-    os::{
-        fd::{AsFd as _, AsRawFd as _, OwnedFd},
-        unix::ffi::OsStrExt as _,
-    },
-    path::Path,
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
 };
 
 use perf_event::{Builder, Counter, events::Software};
 
-use super::hook::Hook;
+use super::{
+    hook::Hook,
+    uprobes::{self, Instruction},
+};
 use crate::cpus;
 
 /// Where the kernel says which CPUs run.
@@ -30,18 +28,9 @@ pub struct Attached {
 #[derive(Debug)]
 enum At {
     /// Closing the descriptor detaches; nothing is read from it.
-    Link {
-        _link: OwnedFd,
-    },
-    User {
-        _event: Counter,
-    },
+    Link { _link: OwnedFd },
     /// A clock for each CPU that runs.
-    Clocks {
-        program: OwnedFd,
-        interval: u64,
-        clocks: Vec<Clock>,
-    },
+    Clocks { program: OwnedFd, interval: u64, clocks: Vec<Clock> },
 }
 
 /// A clock on a CPU.
@@ -79,8 +68,9 @@ pub fn attach(hook: &Hook, number: u32, program: &OwnedFd) -> io::Result<Attache
         Hook::RawTracepoint(name) => {
             At::Link { _link: ebpf::sys::attach_raw(Some(name), program.as_fd())? }
         }
-        Hook::User { path, offset, on_return, pid } => {
-            At::User { _event: user(path, *offset, *on_return, *pid, program)? }
+        Hook::User { path, offset, on_return, pid, semaphore } => {
+            let at = Instruction { path, offset: *offset, on_return: *on_return };
+            At::Link { _link: uprobes::attach(&at, *pid, *semaphore, number, program)? }
         }
         Hook::Clock { interval } => {
             let at = At::Clocks {
@@ -97,6 +87,11 @@ pub fn attach(hook: &Hook, number: u32, program: &OwnedFd) -> io::Result<Attache
 }
 
 impl Attached {
+    /// What a link keeps attached.
+    pub(super) const fn link(link: OwnedFd) -> Self {
+        Self { at: At::Link { _link: link } }
+    }
+
     /// Starts clocks on CPUs that have come since, and forgets those of CPUs that went.
     ///
     /// # Errors
@@ -156,30 +151,4 @@ fn function(address: u64, on_return: bool, number: u32, program: &OwnedFd) -> io
     // The program runs on all CPUs: the event's own is where it would be counted.
     let event = builder.any_pid().one_cpu(0).include_kernel().build()?;
     Ok(ebpf::sys::attach_perf(&event, program.as_fd(), u64::from(number))?)
-}
-
-/// `perf_event`'s own uprobe is no event that its builder takes, so the attributes are set here.
-fn user(
-    path: &Path,
-    offset: u64,
-    on_return: bool,
-    pid: Option<u32>,
-    program: &OwnedFd,
-) -> io::Result<Counter> {
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    let mut builder = Builder::new(Software::DUMMY);
-    let attributes = builder.attrs_mut();
-    attributes.type_ = probe_type("uprobe")?;
-    attributes.config = u64::from(on_return);
-    attributes.kprobe_func = path.as_ptr().expose_provenance() as u64;
-    attributes.probe_offset = offset;
-    match pid.and_then(|pid| i32::try_from(pid).ok()) {
-        Some(pid) => builder.observe_pid(pid).any_cpu(),
-        None => builder.any_pid().one_cpu(0),
-    };
-    let mut event = builder.include_kernel().build()?;
-    drop(path);
-    event.set_bpf(program.as_raw_fd())?;
-    event.enable()?;
-    Ok(event)
 }

@@ -9,7 +9,7 @@
 //! What is missing on this machine costs probes, not the rest: every such thing is one line that
 //! says what is missing and what it costs.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use consumer::{btf::Signatures, link::TypeBlob};
 use ebpf::site::{KernelFacts, Value};
@@ -29,7 +29,7 @@ use super::{
 const IMAGE: &str = "vmlinux";
 
 /// Where a probe of the catalog fires.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// A system call's entry or return.
     Syscall {
@@ -55,7 +55,7 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelProbe {
     /// Provider.
-    pub provider: &'static str,
+    pub provider: Cow<'static, str>,
     /// Module.
     pub module: String,
     /// Function.
@@ -158,7 +158,7 @@ fn syscall_probes(sources: &Sources<'_>) -> Vec<KernelProbe> {
     let calls = syscalls::calls(sources.functions, sources.tracefs);
     let both = calls.into_iter().flat_map(|call| {
         let entry = KernelProbe {
-            provider: "syscall",
+            provider: Cow::Borrowed("syscall"),
             module: IMAGE.to_owned(),
             function: call.name.clone(),
             name: "entry".to_owned(),
@@ -185,7 +185,7 @@ fn standard_probes(kernel: &mut Kernel<'_>) -> Vec<KernelProbe> {
     for one in STANDARD {
         let Some(places) = standard::places(one, kernel) else { continue };
         probes.push(KernelProbe {
-            provider: one.provider,
+            provider: Cow::Borrowed(one.provider),
             module: IMAGE.to_owned(),
             function: one.function.to_owned(),
             name: one.name.to_owned(),
@@ -204,7 +204,7 @@ fn tracepoint_probes(signatures: &Signatures) -> Vec<KernelProbe> {
     let all = signatures.tracepoints().into_iter().map(|(module, name)| {
         let types = signatures.tracepoint(module, name).unwrap_or_default();
         KernelProbe {
-            provider: "sdt",
+            provider: Cow::Borrowed("sdt"),
             module: module.to_owned(),
             function: String::new(),
             name: name.to_owned(),
@@ -219,7 +219,7 @@ fn tracepoint_probes(signatures: &Signatures) -> Vec<KernelProbe> {
 
 fn function_probes(function: &KernelFunction) -> [KernelProbe; 2] {
     let probe = |on_return| KernelProbe {
-        provider: "fbt",
+        provider: Cow::Borrowed("fbt"),
         module: function.module.clone(),
         function: function.name.clone(),
         name: if on_return { "return" } else { "entry" }.to_owned(),

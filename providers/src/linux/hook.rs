@@ -33,7 +33,7 @@ pub enum Hook {
         on_return: bool,
     },
     /// An instruction of a user program (uprobe or uretprobe): a program's words are the
-    /// registers, in the order of `struct pt_regs`.
+    /// registers, in the order of `struct pt_regs`. They share a program as functions do.
     User {
         /// The file it lies in.
         path: std::path::PathBuf,
@@ -43,11 +43,14 @@ pub enum Hook {
         on_return: bool,
         /// Of this process only.
         pid: Option<u32>,
+        /// A counter of 16 bits in the file, in bytes from its start, that the kernel keeps above 0
+        /// in the process while the probe is there.
+        semaphore: Option<u64>,
     },
 }
 
 /// One place where a probe fires.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The hook.
     pub hook: Hook,

@@ -7,11 +7,13 @@ use consumer::{
     symbols::SymbolTable,
 };
 use dif::program::Program;
-use ebpf::site::Fired;
+use ebpf::site::{Fired, Kind};
 use host::{
     arena::{config::ArenaConfig, map::ArenaMap},
     ids::{MachineId, SlotId},
 };
+
+use crate::Missing;
 
 use super::{
     attach::{Attached, attach},
@@ -22,6 +24,7 @@ use super::{
     sites::Planned,
     syscalls,
     tracefs::Tracefs,
+    uprobes,
 };
 
 /// Where a session's programs find their things.
@@ -40,7 +43,7 @@ pub struct KernelSide {
     catalog: Catalog,
     types: Vec<TypeBlob>,
     symbols: SymbolTable,
-    missing: Vec<String>,
+    missing: Vec<Missing>,
     usable: bool,
     opened: Option<Opened>,
     attached: Vec<Attached>,
@@ -53,7 +56,7 @@ impl KernelSide {
         let mut side = Self::default();
         let kallsyms = image::kallsyms().unwrap_or_default();
         if let Err(line) = privilege::check() {
-            side.missing.push(line);
+            side.missing.push(Missing { provider: None, line });
             side.symbols = image::symbol_table(kallsyms);
             return side;
         }
@@ -82,17 +85,18 @@ impl KernelSide {
         let types = &side.types;
         let sources = Sources { functions: &functions, types, tracefs, probed: &probed };
         side.catalog = Catalog::new(&sources);
+        side.missing.extend(absent(&side.catalog));
         side.symbols = image::symbol_table(kallsyms);
         side
     }
 
     fn lacks(&mut self, what: &str, cost: &str) {
-        self.missing.push(format!("{what}: {cost}"));
+        self.missing.push(Missing { provider: None, line: format!("{what}: {cost}") });
     }
 
     /// What is missing on this machine, a line each that says what it costs.
     #[must_use]
-    pub fn missing(&self) -> &[String] {
+    pub fn missing(&self) -> &[Missing] {
         &self.missing
     }
 
@@ -180,6 +184,8 @@ impl KernelSide {
         };
         let session = ebpf::Session::open(arena, &host, program, errors)
             .map_err(|error| LinkError::Refused(error.to_string()))?;
+        let places = planned.iter().map(|one| one.hooks.len()).sum();
+        allow_descriptors(places);
         for Planned { hooks, site, name } in planned {
             let refused =
                 |error: &dyn std::fmt::Display| LinkError::Refused(format!("{name}: {error}"));
@@ -188,6 +194,15 @@ impl KernelSide {
                 ebpf::Error::Verifier { log, .. } => refused(&format!("{error}\n{log}")),
                 _ => refused(&error),
             })?;
+            if site.kind == Kind::ManyUprobes {
+                let many = uprobes::attach_many(&hooks, &program);
+                if let (true, Some(error)) = (many.attached.is_empty(), &many.error) {
+                    return Err(refused(&error.desc()));
+                }
+                failed += many.failed;
+                self.attached.extend(many.attached);
+                continue;
+            }
             let attached: Vec<Result<Attached, io::Error>> =
                 hooks.iter().map(|(hook, number)| attach(hook, *number, &program)).collect();
             if attached.iter().all(Result::is_err)
@@ -219,5 +234,30 @@ impl KernelSide {
     pub fn close(&mut self) {
         self.detach();
         self.opened = None;
+    }
+}
+
+/// Providers of which this kernel gives nothing, and why.
+fn absent(catalog: &Catalog) -> Vec<Missing> {
+    let why = [("fbt", "no kprobes in this kernel: no fbt")];
+    let has = |provider: &str| catalog.probes.iter().any(|probe| probe.provider == provider);
+    let line = |(provider, line): (&'static str, &str)| Missing {
+        provider: Some(provider),
+        line: line.to_owned(),
+    };
+    why.into_iter().filter(|(provider, _)| !has(provider)).map(line).collect()
+}
+
+/// Every place takes a descriptor, of which a process may usually have 1024 until it asks for as
+/// many as it is allowed.
+fn allow_descriptors(places: usize) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    const PLENTY: usize = 256;
+    if places > PLENTY
+        && let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // If not, what finds no descriptor is among what could not be instrumented.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }

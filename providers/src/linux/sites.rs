@@ -10,7 +10,10 @@ use host::{
     ids::{Enabling, ProbeId},
 };
 
-use super::hook::{Hook, Place};
+use super::{
+    hook::{Hook, Place},
+    uprobes,
+};
 
 /// A program to be made, and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +27,11 @@ pub struct Planned {
 }
 
 /// How a hook's programs are run.
-const fn kind(hook: &Hook) -> Kind {
+fn kind(hook: &Hook) -> Kind {
     match hook {
         Hook::RawTracepoint(_) => Kind::RawTracepoint,
         Hook::Clock { .. } => Kind::PerfEvent,
+        Hook::User { .. } if uprobes::has_links() => Kind::ManyUprobes,
         Hook::User { .. } | Hook::Function { .. } => Kind::Probe,
     }
 }
@@ -68,7 +72,7 @@ pub fn plan(
         for place in places(probe) {
             let name = template.names.join(":");
             let fired = Fired { source: place.source, ..template.clone() };
-            if let Hook::Function { .. } = place.hook {
+            if let Hook::Function { .. } | Hook::User { .. } = place.hook {
                 function(&mut planned, place.hook, fired, name);
                 continue;
             }
@@ -95,8 +99,11 @@ pub fn plan(
 /// Adds a function to the program of functions, which tells them apart by the numbers with which
 /// it is attached; a full one is followed by another.
 fn function(planned: &mut Vec<Planned>, hook: Hook, fired: Fired, name: String) {
+    let kind = kind(&hook);
     let last = planned.iter_mut().rev().find_map(|one| match &mut one.site.select {
-        Select::ByKey { key: Value::Cookie, probes } => Some((&mut one.hooks, probes)),
+        Select::ByKey { key: Value::Cookie, probes } if one.site.kind == kind => {
+            Some((&mut one.hooks, probes))
+        }
         _ => None,
     });
     match last
@@ -108,7 +115,7 @@ fn function(planned: &mut Vec<Planned>, hook: Hook, fired: Fired, name: String) 
         }
         _ => {
             let select = Select::ByKey { key: Value::Cookie, probes: vec![(0, fired)] };
-            let site = Site { kind: kind(&hook), select };
+            let site = Site { kind, select };
             planned.push(Planned { hooks: vec![(hook, 0)], site, name });
         }
     }

@@ -335,7 +335,7 @@ pub fn syscall_return(number: u32, compat: Option<&Value>) -> Place {
 }
 
 /// Words of `struct pt_regs` (x86-64) with a function's parameters …
-const PARAMETERS: [Value; 6] = [
+pub(super) const PARAMETERS: [Value; 6] = [
     Value::Word(14),
     Value::Word(13),
     Value::Word(12),
@@ -344,7 +344,7 @@ const PARAMETERS: [Value; 6] = [
     Value::Word(8),
 ];
 /// … and with what it returns.
-const RESULT: Value = Value::Word(10);
+pub(super) const RESULT: Value = Value::Word(10);
 
 /// A function's entry: its parameters; or its return: nothing in `arg0`, for the kernel does not
 /// say which of its returns it was, and what it returns in `arg1`.

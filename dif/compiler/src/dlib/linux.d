@@ -5,6 +5,15 @@
  * for scripts that want it.
  */
 
+/* The command line, its words apart by blanks; where the kernel's structure is not at hand, as in
+ * BEGIN and END, the command's name. */
+inline string execargs = curthread == NULL ? execname : curthread->mm == NULL ? "" :
+    memstr(copyin((uintptr_t)curthread->mm->arg_start,
+    curthread->mm->arg_end - curthread->mm->arg_start > 255 ? 255 :
+    curthread->mm->arg_end - curthread->mm->arg_start), ' ',
+    curthread->mm->arg_end - curthread->mm->arg_start > 255 ? 255 :
+    curthread->mm->arg_end - curthread->mm->arg_start);
+
 translator psinfo_t < struct task_struct *T > {
 	pr_nlwp = T->signal->nr_threads;
 	pr_pid = T->tgid;
@@ -18,6 +27,10 @@ translator psinfo_t < struct task_struct *T > {
 	pr_egid = T->real_cred->egid.val;
 	pr_addr = (uintptr_t)T;
 	pr_fname = stringof(T->comm);
+	/* Another process's memory is out of reach: then it is the command's name alone. */
+	pr_psargs = T == curthread ? execargs : stringof(T->comm);
+	/* TIF_ADDR32 */
+	pr_dmodel = T->thread_info.flags & (1 << 29) ? PR_MODEL_ILP32 : PR_MODEL_LP64;
 	pr_taskid = 0;
 	pr_projid = 0;
 };
@@ -35,6 +48,11 @@ translator lwpsinfo_t < struct task_struct *T > {
 	pr_clname = T->policy == 0 ? "TS" : T->policy == 1 ? "FIFO" : T->policy == 2 ? "RR" :
 	    T->policy == 3 ? "BATCH" : T->policy == 5 ? "IDLE" : "DL";
 	pr_onpro = T->thread_info.cpu;
+	pr_wchan = 0;
+	pr_stype = 0;
+	/* -1: to none. */
+	pr_bindpro = T->nr_cpus_allowed == 1 ? T->thread_info.cpu : -1;
+	pr_bindpset = -1;
 };
 
 translator cpuinfo_t < struct task_struct *T > {
@@ -43,15 +61,6 @@ translator cpuinfo_t < struct task_struct *T > {
 	cpu_chip = 0;
 	cpu_lgrp = 0;
 };
-
-/* The command line, its words apart by blanks; where the kernel's structure is not at hand, as in
- * BEGIN and END, the command's name. */
-inline string execargs = curthread == NULL ? execname : curthread->mm == NULL ? "" :
-    memstr(copyin((uintptr_t)curthread->mm->arg_start,
-    curthread->mm->arg_end - curthread->mm->arg_start > 255 ? 255 :
-    curthread->mm->arg_end - curthread->mm->arg_start), ' ',
-    curthread->mm->arg_end - curthread->mm->arg_start > 255 ? 255 :
-    curthread->mm->arg_end - curthread->mm->arg_start);
 
 /* The thread that fires: what a fire carries anyway is taken from there, so that it is known in
  * BEGIN and END too, which have no kernel structure; what only that structure has is 0 there. */
@@ -72,7 +81,8 @@ translator psinfo_t < struct firing_thread *F > {
 	pr_addr = (uintptr_t)curthread;
 	pr_fname = execname;
 	pr_psargs = execargs;
-	pr_dmodel = PR_MODEL_LP64;
+	pr_dmodel = curthread == NULL ? PR_MODEL_LP64 :
+	    curthread->thread_info.flags & (1 << 29) ? PR_MODEL_ILP32 : PR_MODEL_LP64;
 	pr_taskid = 0;
 	pr_projid = 0;
 };
@@ -92,6 +102,10 @@ translator lwpsinfo_t < struct firing_thread *F > {
 	    curthread->policy == 1 ? "FIFO" : curthread->policy == 2 ? "RR" :
 	    curthread->policy == 3 ? "BATCH" : curthread->policy == 5 ? "IDLE" : "DL";
 	pr_onpro = cpu;
+	pr_wchan = 0;
+	pr_stype = 0;
+	pr_bindpro = curthread == NULL ? -1 : curthread->nr_cpus_allowed == 1 ? cpu : -1;
+	pr_bindpset = -1;
 };
 
 translator cpuinfo_t < struct firing_thread *F > {
@@ -120,6 +134,7 @@ translator bufinfo_t < struct bio *B > {
 	b_addr = (uintptr_t)B;
 	b_blkno = B->bi_iter.bi_sector;
 	b_lblkno = B->bi_iter.bi_sector;
+	b_resid = B->bi_status ? B->bi_iter.bi_size : 0;
 	b_bufsize = B->bi_iter.bi_size;
 	b_iodone = (uintptr_t)B->bi_end_io;
 	b_error = B->bi_status;
@@ -138,40 +153,46 @@ translator devinfo_t < struct bio *B > {
 };
 
 /*
- * The name of a directory's entry from the root on: up to eight names below a mount point, and up to
- * four names of the path to that. A path is cut at its start if it is longer.
+ * The path of a directory entry. D has no loops, so the way up is taken in steps: from an entry to its
+ * parent, at a mount's top to where it is mounted. What is higher up than twelve steps is "...".
  */
-inline string __name[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
-    strjoin("/", stringof(D->d_name.name));
-inline string __names2[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
-    strjoin(__name[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
-inline string __names3[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
-    strjoin(__names2[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
-inline string __names4[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
-    strjoin(__names3[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
-inline string __names5[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
-    strjoin(__names4[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
-inline string __names6[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
-    strjoin(__names5[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
-inline string __names7[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
-    strjoin(__names6[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
-inline string __names8[struct dentry *D, struct dentry *R] = D == R || D == D->d_parent ? "" :
-    strjoin(__names7[D->d_parent, R], strjoin("/", stringof(D->d_name.name)));
+this struct dentry *__at;
+this struct mount *__in;
+this string __walked;
+this string __whole;
+inline int __is_top = this->__at == this->__in->mnt.mnt_root;
+inline int __has_no_parent = this->__at == this->__at->d_parent;
+inline string __to_parent =
+    (this->__walked = strjoin("/", strjoin(stringof(this->__at->d_name.name), this->__walked)),
+    this->__at = this->__at->d_parent, this->__walked);
+inline string __step = __is_top ?
+    (this->__at = this->__in->mnt_mountpoint, this->__in = this->__in->mnt_parent, this->__walked) :
+    __has_no_parent ? this->__walked : __to_parent;
+inline string __walk = (this->__walked = "",
+    __step, __step, __step, __step, __step, __step,
+    __step, __step, __step, __step, __step, __step,
+    this->__walked == "" ? __is_top ? "/" : "<unknown>" :
+    strjoin(__is_top || __has_no_parent ? "" : "...", this->__walked));
+
+/* The path within its file system, wherever that is mounted. */
+inline string __step_inside = __has_no_parent ? this->__walked : __to_parent;
+inline string __walk_inside = (this->__walked = "",
+    __step_inside, __step_inside, __step_inside, __step_inside, __step_inside, __step_inside,
+    __step_inside, __step_inside, __step_inside, __step_inside, __step_inside, __step_inside,
+    this->__walked == "" ? "/" : strjoin(__has_no_parent ? "" : "...", this->__walked));
+
 inline struct mount *__mount[struct vfsmount *M] =
     (struct mount *)((uintptr_t)M - offsetof(struct mount, mnt));
-inline int __is_top[struct vfsmount *M] = __mount[M]->mnt_parent == __mount[M] ||
-    __mount[M]->mnt_mountpoint == __mount[M]->mnt_parent->mnt.mnt_root;
-inline string __mounted_on[struct vfsmount *M] =
-    __names4[__mount[M]->mnt_mountpoint, __mount[M]->mnt_parent->mnt.mnt_root];
 inline string __path[struct dentry *D, struct vfsmount *M] =
-    D == M->mnt_root && __is_top[M] ? "/" :
-    strjoin(__mounted_on[M], __names8[D, M->mnt_root]);
+    (this->__at = D, this->__in = __mount[M], __walk);
 
 translator fileinfo_t < struct file *F > {
 	fi_name = F == NULL ? "<none>" : stringof(F->f_path.dentry->d_name.name);
-	fi_dirname = F == NULL ? "<none>" : dirname(__path[F->f_path.dentry, F->f_path.mnt]);
+	fi_dirname = F == NULL ? "<none>" : (this->__whole = __path[F->f_path.dentry, F->f_path.mnt],
+	    this->__whole == "<unknown>" ? "<unknown>" : dirname(this->__whole));
 	fi_pathname = F == NULL ? "<none>" : __path[F->f_path.dentry, F->f_path.mnt];
-	fi_mount = F == NULL ? "<none>" : __is_top[F->f_path.mnt] ? "/" : __mounted_on[F->f_path.mnt];
+	fi_mount = F == NULL ? "<none>" : (this->__in = __mount[F->f_path.mnt],
+	    this->__at = this->__in->mnt_mountpoint, this->__in = this->__in->mnt_parent, __walk);
 	fi_offset = F == NULL ? 0 : F->f_pos;
 	fi_fs = F == NULL ? "<none>" : stringof(F->f_inode->i_sb->s_type->name);
 	fi_oflags = F == NULL ? 0 : F->f_flags;
@@ -197,8 +218,12 @@ inline struct dentry *__inode_dentry[struct inode *I] =
 translator fileinfo_t < struct bio *B > {
 	fi_name = __inode_dentry[__bio_inode[B]] == NULL ? "<none>" :
 	    stringof(__inode_dentry[__bio_inode[B]]->d_name.name);
-	fi_dirname = __inode_dentry[__bio_inode[B]] == NULL ? "<none>" :
-	    stringof(__inode_dentry[__bio_inode[B]]->d_parent->d_name.name);
+	fi_dirname = (this->__at = __inode_dentry[__bio_inode[B]], this->__at == NULL ? "<none>" :
+	    dirname(__walk_inside));
+	fi_pathname = (this->__at = __inode_dentry[__bio_inode[B]], this->__at == NULL ? "<none>" :
+	    __walk_inside);
+	/* A transfer is a file system's, not a mount's. */
+	fi_mount = __bio_inode[B] == NULL ? "<none>" : "<unknown>";
 	fi_offset = __bio_page[B] == NULL ? 0 : __bio_page[B]->index << 12;
 	fi_fs = __bio_inode[B] == NULL ? "<none>" :
 	    stringof(__bio_inode[B]->i_sb->s_type->name);

@@ -297,9 +297,18 @@ impl Session {
         self.programs.lay_out(&self.config)?;
         self.check_room()?;
         let config = self.config.clone();
+        let alone = self.machines.len() == 1;
         let arena = match self.machines.first_mut().filter(|_| kernel) {
-            Some(host) => host.link.kernel_arena(config).map_err(SessionError::Host)?,
             None => ArenaMap::create(config)?,
+            Some(host) => match host.link.kernel_arena(config.clone()) {
+                Ok(arena) => arena,
+                Err(error) if alone => return Err(SessionError::Host(error)),
+                // The guests need no more than memory.
+                Err(error) => {
+                    self.printer.message(&format!("host: its kernel is not traced: {error}"));
+                    ArenaMap::create(config)?
+                }
+            },
         };
         let arena = Arc::new(arena);
         let reader = Reader::new(Arc::clone(&arena));

@@ -32,6 +32,7 @@ pub struct Processes {
     children: Vec<Child>,
     grabbed: Vec<Grabbed>,
     any: bool,
+    begun: bool,
 }
 
 impl Processes {
@@ -61,8 +62,14 @@ impl Processes {
         self.children.first().map(Child::id).or(grabbed)
     }
 
+    /// The numbers of the commands that have not ended.
+    pub fn commands(&self) -> impl Iterator<Item = u32> {
+        self.children.iter().map(Child::id)
+    }
+
     /// Lets the commands go on.
-    pub(super) fn resume(&self) {
+    pub(super) fn resume(&mut self) {
+        self.begun = true;
         for child in &self.children {
             if let Ok(pid) = i32::try_from(child.id()) {
                 // If it is gone already, the loop will see that.
@@ -106,9 +113,17 @@ impl Processes {
 }
 
 impl Drop for Processes {
-    /// A command of a session that never began is not left behind stopped.
+    /// A command of a session that never began does not run untraced, nor is it left behind
+    /// stopped: it has executed nothing of its own, and ends.
     fn drop(&mut self) {
-        self.resume();
+        if self.begun {
+            return;
+        }
+        for child in &mut self.children {
+            // If it is gone already, so much the better.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -152,6 +167,18 @@ mod tests {
         }
         assert_eq!(said, [format!("pid {pid} exited with status 3")]);
         assert!(all.over() && all.ended().is_empty());
+    }
+
+    /// Without a session a command ends before it has done anything.
+    #[test]
+    fn a_command_that_was_not_traced_does_not_run() {
+        let mut all = Processes::default();
+        let child =
+            Command::new("sh").args(["-c", "kill -STOP $$; echo ran; exec sleep 60"]).spawn();
+        all.add_command(child.unwrap());
+        let pid = Pid::from_raw(i32::try_from(all.target().unwrap()).unwrap());
+        drop(all);
+        assert_eq!(kill(pid, None), Err(Errno::ESRCH));
     }
 
     /// A grabbed process is watched until it is gone; a number nobody has is refused.

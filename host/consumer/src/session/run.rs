@@ -214,6 +214,13 @@ impl Session {
         if self.step(Activity::Warmup, Activity::Active) {
             self.activate(true);
         }
+        for pid in outside.processes.commands() {
+            // It may have ended before anything that it did is read.
+            self.machines
+                .iter_mut()
+                .filter(|one| one.is_host())
+                .for_each(|host| host.link.note_process(pid));
+        }
         outside.processes.resume();
         let ending = self.main_loop(&mut outside)?;
         if ending == Ending::Signal {

@@ -10,6 +10,7 @@ mod harm;
 mod life;
 mod mixed;
 mod module;
+mod restricted;
 mod scripts;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         life::TESTS,
         module::TESTS,
         harm::TESTS,
+        restricted::TESTS,
         frames::TESTS,
     ]
     .into_iter()

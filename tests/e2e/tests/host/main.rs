@@ -6,6 +6,7 @@
 
 mod inside;
 mod privilege;
+mod programs;
 mod safety;
 mod scripts;
 
@@ -28,13 +29,15 @@ fn main() -> ExitCode {
     if let Some(reason) = &skipped {
         println!("skipped, since this machine cannot be traced: {reason}");
     }
-    let tests = [scripts::TESTS, privilege::TESTS, safety::TESTS].into_iter().flatten();
+    let tests =
+        [scripts::TESTS, programs::TESTS, privilege::TESTS, safety::TESTS].into_iter().flatten();
     let mut trials: Vec<Trial> =
         tests.map(|&(name, test)| trial(name, test).with_ignored_flag(skipped.is_some())).collect();
     // All of these again under TCG takes minutes: when asked for.
     let wanted = std::env::var_os("HYPERTRACE_HOST_IN_GUEST").is_some();
     if wanted && std::env::var_os(inside::MARK).is_none() {
         trials.push(trial("the_same_tests_pass_in_a_guest_that_plays_the_host", inside::suite));
+        trials.push(trial("a_kernel_that_is_locked_down_says_so", inside::locked_down));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -20,6 +20,9 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("cpus_that_go_and_come_are_traced", cpus),
     ("a_session_too_large_for_the_kernel_is_one_line", too_large),
     ("a_kernel_without_memory_for_maps_is_one_line", no_memory),
+    ("a_probe_in_our_own_programs_helper_is_left_out_and_told", recursion),
+    ("interrupts_that_cannot_be_masked_are_traced", unmaskable),
+    ("a_full_buffer_loses_what_it_says", full),
     ("functions_are_probed_where_the_kernel_can", functions),
     ("sums_of_all_system_calls_agree", stress),
 ];
@@ -93,12 +96,7 @@ fn cpus() -> Result<()> {
     let finished = tracer.interrupt()?.success()?;
     let (n, count) = (number(&finished.out, &["n"])?, number(&finished.out, &["count"])?);
     // A call that comes while the profile fires on its CPU is lost, and said.
-    let told: u64 = finished
-        .err
-        .lines()
-        .filter(|line| line.contains("fired while another did"))
-        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
-        .sum();
+    let told = nested(&finished.err);
     let expected = u64::from(WRITES) * 2;
     ensure!(
         n == count && n <= expected && n + told >= expected,
@@ -148,6 +146,93 @@ fn no_memory() -> Result<()> {
     ensure!(out.contains("status 1"), "{out}{err}");
     let line = err.lines().find(|line| line.contains("no memory for the session's"));
     ensure!(line.is_some_and(|line| line.contains("lower bufsize")), "{out}{err}");
+    Ok(())
+}
+
+/// How many times a probe fired while another did on its CPU, by what `dtrace` said.
+fn nested(err: &str) -> u64 {
+    let told = err.lines().filter(|line| line.contains("fired while another did"));
+    told.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
+}
+
+/// Whether the kernel has a tracepoint.
+fn has_tracepoint(name: &str) -> Result<bool> {
+    let listed = dtrace(&["-ln", &format!("sdt:::{name}")])?.finish()?;
+    Ok(listed.out.contains(name))
+}
+
+/// A clause's copyinstr() of memory that is not there faults inside the kernel, which is a probe,
+/// too: that one finds its CPU busy. It is counted, and nothing hangs or is lost otherwise.
+fn recursion() -> Result<()> {
+    const CALLS: u64 = 100;
+    if !has_tracepoint("page_fault_kernel")? {
+        println!("this kernel has no tracepoint for its page faults");
+        return Ok(());
+    }
+    let script = r#"BEGIN { printf("ready\n"); }
+        sdt:::page_fault_kernel { @faults = count(); }
+        syscall::getpgid:entry /pid == $1/ { n++; s = copyinstr(4096); never++; }
+        ERROR { errors++; }
+        END { printf("n %d\nerrors %d\nnever %d\n", n, errors, never); }"#;
+    let own = std::process::id().to_string();
+    let tracer = dtrace(&["-qn", script, &own])?;
+    tracer.wait_out("ready")?;
+    for _ in 0..CALLS {
+        nix::unistd::getpgid(None)?;
+    }
+    let finished = tracer.interrupt()?.success()?;
+    let (n, errors) = (number(&finished.out, &["n"])?, number(&finished.out, &["errors"])?);
+    ensure!(n == CALLS && errors == CALLS, "{}{}", finished.out, finished.err);
+    ensure!(number(&finished.out, &["never"])? == 0, "{}", finished.out);
+    ensure!(nested(&finished.err) >= CALLS, "{}{}", finished.out, finished.err);
+    Ok(())
+}
+
+/// Probes fire in an NMI, also in one that comes while another probe fires, as the kernel sends
+/// them to have every CPU show what it does (sysrq's `l`).
+fn unmaskable() -> Result<()> {
+    if !has_tracepoint("nmi_handler")? || fs::write("/proc/sysrq-trigger", "l").is_err() {
+        println!("no NMI can be asked for here");
+        return Ok(());
+    }
+    let script = r#"BEGIN { printf("ready\n"); }
+        sdt:::nmi_handler { nmis++; @nmi = count(); }
+        sdt:::nmi_handler /!seen/ { printf("nmi\n"); seen = 1; }
+        syscall:::entry { n++; @all = count(); }
+        END { printf("n %d\nnmis %d\n", n, nmis); printa("all %@d\n", @all); printa("nmi-count %@d\n", @nmi); }"#;
+    let tracer = dtrace(&["-qn", script])?;
+    tracer.wait_out("ready")?;
+    let mut busy = Command::new("dd").args(["if=/dev/zero", "of=/dev/null", "bs=1"]).spawn()?;
+    for _ in 0..50 {
+        fs::write("/proc/sysrq-trigger", "l")?;
+    }
+    tracer.wait_out("nmi\n")?;
+    busy.kill()?;
+    busy.wait()?;
+    let finished = tracer.interrupt()?.success()?;
+    let is = |what: &str| number(&finished.out, &[what]);
+    ensure!(is("n")? == is("all")?, "{}{}", finished.out, finished.err);
+    ensure!(is("nmis")? == is("nmi-count")? && is("nmis")? > 0, "{}{}", finished.out, finished.err);
+    println!("{} NMIs, {} fires inside others", is("nmis")?, nested(&finished.err));
+    Ok(())
+}
+
+/// What was printed and what was said to be lost are together what happened.
+fn full() -> Result<()> {
+    const CALLS: u32 = 20_000;
+    let script =
+        r#"syscall::write:entry /pid == $target && arg0 == 1/ { printf("write %s\n", execname); }"#;
+    let arguments = ["-b", "4k", "-x", "bufresize=manual", "-qn", script, "-c", &copy(CALLS)];
+    let finished = dtrace(&arguments)?.finish()?.success()?;
+    let printed = finished.out.lines().filter(|line| *line == "write dd").count();
+    let lost: usize = finished
+        .err
+        .lines()
+        .filter(|line| line.contains("drops on CPU") || line.contains("drop on CPU"))
+        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<usize>().ok())
+        .sum();
+    ensure!(lost > 0, "nothing was lost: {}", finished.err);
+    ensure!(printed + lost == usize::try_from(CALLS)?, "{printed} and {lost}: {}", finished.err);
     Ok(())
 }
 

@@ -22,6 +22,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("processes_are_born_and_die", births_and_deaths),
     ("threads_come_and_go_on_cpus", scheduler),
     ("transfers_tell_of_their_file_and_device", transfers),
+    ("open_files_have_their_whole_path", paths),
     ("tracepoints_have_typed_arguments", tracepoint_types),
 ];
 
@@ -181,16 +182,38 @@ fn transfers() -> Result<()> {
     let mut file = File::create(&path)?;
     file.write_all(&[1; 1 << 16])?;
     file.sync_all()?;
-    let folder = dir.file_name().context("a folder's name")?.to_string_lossy().into_owned();
-    // A file system's top has no name of its own.
-    let lines = [folder.as_str(), "", "/"].map(|dir| format!("{dir}/hypertrace-io-test on "));
+    // A path within the file system, which may be mounted anywhere above the folder.
+    let folder = dir.canonicalize()?.to_string_lossy().into_owned();
+    let is_folder =
+        |found: &str| found == "/" || (found.starts_with('/') && folder.ends_with(found));
     tracer.wait_for("the transfer", |out, _| {
         out.lines().any(|line| {
-            lines.iter().any(|start| line.starts_with(start)) && line.ends_with(": 1, 1")
+            let found = line.split_once("/hypertrace-io-test on ").map(|(dir, _)| dir);
+            found.is_some_and(is_folder) && line.ends_with(": 1, 1")
         })
     })?;
     std::fs::remove_file(&path)?;
     tracer.interrupt()?.success()?;
+    Ok(())
+}
+
+/// Whatever is mounted where: the path is the file's.
+fn paths() -> Result<()> {
+    let script = r#"syscall::write:entry /pid == $target && arg0 == 1/
+        { printf("%s|%s|%s|%s\n", fds[arg0].fi_pathname, fds[arg0].fi_dirname, fds[arg0].fi_name,
+          fds[arg0].fi_mount); }"#;
+    let dir = run_dir()?.canonicalize()?;
+    for file in [dir.join("hypertrace-path-test"), "/dev/null".into()] {
+        let command = format!("dd if=/dev/zero of={} bs=1 count=1 status=none", file.display());
+        let finished = traced(&["-qn", script, "-c", &command])?;
+        let line = finished.out.lines().find(|line| line.contains('|')).unwrap_or_default();
+        let parts: Vec<&str> = line.split('|').collect();
+        let [path, folder, name, mount] = parts.as_slice() else { anyhow::bail!("{line}") };
+        ensure!(Path::new(path) == file, "{line}");
+        ensure!(Some(Path::new(folder)) == file.parent(), "{line}");
+        ensure!(Some(name.as_ref()) == file.file_name(), "{line}");
+        ensure!(file.starts_with(mount), "{line}");
+    }
     Ok(())
 }
 

@@ -44,6 +44,8 @@ pub struct GuestConfig {
     pub destructive: bool,
     /// More arguments for QEMU.
     pub arguments: Vec<String>,
+    /// More words for its kernel's command line.
+    pub kernel_words: String,
     /// The run directory of its control socket.
     pub run_dir: PathBuf,
     /// Keeps running when the [`Guest`] is dropped.
@@ -66,6 +68,7 @@ impl GuestConfig {
             qemu: PathBuf::from("qemu-system-x86_64"),
             destructive: false,
             arguments: Vec::new(),
+            kernel_words: String::new(),
             run_dir: paths::run(),
             detached: false,
         }
@@ -279,6 +282,10 @@ fn kernel_command_line(config: &GuestConfig) -> String {
     }
     if config.destructive {
         line.push_str(" ht.destructive=yes");
+    }
+    if !config.kernel_words.is_empty() {
+        line.push(' ');
+        line.push_str(&config.kernel_words);
     }
     line
 }
