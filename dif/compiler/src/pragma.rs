@@ -153,6 +153,11 @@ fn words(line: &[u8], span: Span) -> Result<Vec<String>, Error> {
             word.extend(unescape(&rest[1..length - 1]));
             rest = &rest[length..];
         }
+        // No option, name or version can hold one: they end there in DOF.
+        if word.contains(&0) {
+            let message = "malformed #pragma: a NUL character in it";
+            return Err(Error::new(ErrorTag::PragmaMalform, span, message));
+        }
         words.push(String::from_utf8_lossy(&word).into_owned());
         rest = rest.trim_ascii_start();
     }
@@ -209,6 +214,8 @@ mod tests {
             ("#pragma D binding \"1.0 f", ErrorTag::StrNl),
             ("#pragma D binding 1.0 f", ErrorTag::PragmaMalform),
             ("#line many", ErrorTag::PragmaMalform),
+            ("#pragma D option dest\0=a", ErrorTag::PragmaMalform),
+            ("#pragma D option dest=\"a\\0b\"", ErrorTag::PragmaMalform),
         ] {
             assert_eq!(kind(line), Err(tag), "{line}");
         }
