@@ -15,6 +15,7 @@ use alloc::boxed::Box;
 use crate::{
     difo::DifType,
     env::{Region, Scope, TracerAddr},
+    interval::Interval,
     plan::{Leaf, Plan},
 };
 
@@ -247,11 +248,8 @@ pub(crate) enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Test {
     pub(crate) source: Source,
-    /// The conditional branch behind the comparison.
-    pub(crate) branch: Code,
-    /// The variable is only told from zero (`tst`), whatever its sign.
-    pub(crate) is_tst: bool,
-    pub(crate) constant: u64,
+    /// The values of the variable with which the branch is taken.
+    pub(crate) branch: Interval,
     /// The result if the branch is taken, and if not.
     pub(crate) taken: u64,
     pub(crate) otherwise: u64,
@@ -271,28 +269,19 @@ impl Test {
     /// The answer for a value of the variable.
     #[inline]
     #[must_use]
-    pub fn answer(&self, value: u64) -> u64 {
-        let left = if self.is_tst { u64::from(value != 0) } else { value };
-        if holds(self.branch, left, self.constant) { self.taken } else { self.otherwise }
+    pub const fn answer(&self, value: u64) -> u64 {
+        if self.branch.contains(value) { self.taken } else { self.otherwise }
     }
-}
 
-/// Whether a conditional branch is taken after comparing `left` with `right`.
-#[inline]
-fn holds(branch: Code, left: u64, right: u64) -> bool {
-    let (signed_left, signed_right) = (left.cast_signed(), right.cast_signed());
-    match branch {
-        Code::Be => left == right,
-        Code::Bne => left != right,
-        Code::Bg => signed_left > signed_right,
-        Code::Bgu => left > right,
-        Code::Bge => signed_left >= signed_right,
-        Code::Bgeu => left >= right,
-        Code::Bl => signed_left < signed_right,
-        Code::Blu => left < right,
-        Code::Ble => signed_left <= signed_right,
-        Code::Bleu => left <= right,
-        _ => true,
+    /// The values of the variable of which the answer is true.
+    #[must_use]
+    pub const fn truth(&self) -> Interval {
+        match (self.taken != 0, self.otherwise != 0) {
+            (true, true) => Interval::ALL,
+            (true, false) => self.branch,
+            (false, true) => self.branch.others(),
+            (false, false) => Interval::ALL.others(),
+        }
     }
 }
 

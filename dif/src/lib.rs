@@ -26,6 +26,8 @@ pub mod dof;
 pub mod env;
 #[cfg(feature = "alloc")]
 pub mod interp;
+#[cfg(feature = "alloc")]
+pub mod interval;
 #[cfg(any(test, feature = "mock"))]
 pub mod mock;
 pub mod number;

@@ -5,7 +5,10 @@
 //! something known, the whole DIFO is a [`Test`].
 
 use super::{Code, Decoded, R};
-use crate::decode::{Source, Test};
+use crate::{
+    decode::{Source, Test},
+    interval::Interval,
+};
 
 /// What is known of the registers.
 type Known = [Option<u64>; 8];
@@ -24,15 +27,15 @@ pub(super) fn find(text: &[Decoded], integers: &[u64]) -> Option<Test> {
     };
     let mut known: Known = [Some(0); 8];
     set(&mut known, load.rd, None);
-    let (is_tst, constant, at) = match rest {
-        [tst, ..] if tst.code == Code::Tst && tst.r1 == load.rd => (true, 0, 2),
+    let (constant, at) = match rest {
+        [tst, ..] if tst.code == Code::Tst && tst.r1 == load.rd => (None, 2),
         [constant, cmp, ..] if cmp.code == Code::Cmp && cmp.r1 == load.rd => {
             let value = value_of(constant, integers, &known)?;
             if cmp.r2 != constant.rd || constant.rd == load.rd {
                 return None;
             }
             set(&mut known, constant.rd, Some(value));
-            (false, value, 3)
+            (Some(value), 3)
         }
         _ => return None,
     };
@@ -42,7 +45,11 @@ pub(super) fn find(text: &[Decoded], integers: &[u64]) -> Option<Test> {
     }
     let taken = follow(text, integers, known, usize::try_from(branch.imm).ok()?)?;
     let otherwise = follow(text, integers, known, at + 1)?;
-    Some(Test { source, branch: branch.code, is_tst, constant, taken, otherwise })
+    let branch = match constant {
+        Some(right) => Interval::of_branch(branch.code, right),
+        None => Interval::of_branch_on_tst(branch.code),
+    };
+    Some(Test { source, branch, taken, otherwise })
 }
 
 const fn is_conditional(code: Code) -> bool {
