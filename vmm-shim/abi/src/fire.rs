@@ -6,7 +6,7 @@
 
 use crate::calls::{Fire, Nested};
 use crate::descriptor::{BODY_SIZE, Header};
-use crate::values::{AbiVersion, Call, Context, Level, NestedKind, Status};
+use crate::values::{AbiVersion, Call, Context, NestedKind, Status};
 use crate::{MAGIC, MAX_STACK};
 
 /// The first word of a FIRE descriptor: magic, version, call.
@@ -83,20 +83,18 @@ pub const fn nested_word(frames: u32) -> usize {
 #[inline(always)]
 pub fn check_fire(probe: u64, word: impl Fn(usize) -> u64) -> Result<FireHead, Status> {
     const LENGTH: usize = core::mem::offset_of!(Header, status) / 8;
-    const LEVEL: usize = core::mem::offset_of!(Header, cpu) / 8;
     const STACK: usize = place(core::mem::offset_of!(Fire, nstack)).word;
     const FIXED: u64 = size_of::<Fire>() as u64;
-    let (length, level) = (word(LENGTH) >> 32, (word(LEVEL) >> 32) & 0xff);
-    let stack = word(STACK);
+    // As guests send it: no status yet. Any other status is as good, and takes the longer way.
+    const USUAL: u64 = FIXED << 32 | u32::MAX as u64;
+    let (length, stack) = (word(LENGTH), word(STACK));
     let short = Context::all().difference(Context::NESTED);
-    let more = (length ^ FIXED)
-        | (level & !(Level::ALL.len() as u64 - 1))
-        | ((probe >> 32) & !u64::from(short.bits()))
-        | u64::from(low(stack));
+    let more =
+        (length ^ USUAL) | ((probe >> 32) & !u64::from(short.bits())) | u64::from(low(stack));
     if more == 0 {
         return Ok(FireHead { probe: low(probe), behind: 0 });
     }
-    let behind = check_long(length, level, probe, low(stack), word)?;
+    let behind = check_long(length >> 32, probe, low(stack), word)?;
     Ok(FireHead { probe: low(probe), behind })
 }
 
@@ -105,7 +103,6 @@ pub fn check_fire(probe: u64, word: impl Fn(usize) -> u64) -> Result<FireHead, S
 #[inline(never)]
 fn check_long(
     length: u64,
-    level: u64,
     probe: u64,
     frames: u32,
     word: impl Fn(usize) -> u64,
@@ -115,9 +112,6 @@ fn check_long(
     // One comparison for both ends.
     if length.wrapping_sub(FIXED) > MOST - FIXED {
         return Err(Status::BadLength);
-    }
-    if level >= Level::ALL.len() as u64 {
-        return Err(Status::BadArgument);
     }
     if (probe >> 32) & !u64::from(Context::all().bits()) != 0 {
         return Err(Status::BadArgument);
@@ -154,12 +148,10 @@ const fn low(word: u64) -> u32 {
 
 const _: () = {
     assert!(core::mem::offset_of!(Header, length) == core::mem::offset_of!(Header, status) + 4);
-    assert!(core::mem::offset_of!(Header, level) == core::mem::offset_of!(Header, cpu) + 4);
     assert!(core::mem::offset_of!(Fire, present) == core::mem::offset_of!(Fire, probe) + 4);
     assert!(core::mem::offset_of!(Nested, kind) % 8 == 0);
     assert!(core::mem::offset_of!(Fire, probe) % 8 == 0);
     assert!(core::mem::offset_of!(Fire, nstack) % 8 == 0);
-    assert!(Level::ALL.len().is_power_of_two());
 };
 
 #[cfg(test)]
@@ -178,7 +170,7 @@ mod tests {
         #[test]
         fn agrees_with_the_parser(
             length in prop_oneof![Just(232_u32), 0_u32..=4100, any::<u32>()],
-            level in prop_oneof![0_u8..5, any::<u8>()],
+            status in prop_oneof![Just(u32::MAX), any::<u32>()],
             present in prop_oneof![0_u32..70, any::<u32>()],
             frames in prop_oneof![0_u32..480, any::<u32>()],
             probe in any::<u32>(), fill in prop_oneof![0_u8..4, any::<u8>()],
@@ -186,7 +178,7 @@ mod tests {
         ) {
             let mut page = Descriptor::ZERO;
             page.as_mut_bytes().fill(fill);
-            page.header = Header { length, level, ..Header::ZERO };
+            page.header = Header { length, status, ..Header::ZERO };
             page.header.magic = MAGIC;
             page.header.version = AbiVersion::LATEST.raw();
             page.header.call = Call::Fire.raw();
