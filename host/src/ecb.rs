@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 
 use dif::{
     difo::DifType,
-    number::{act, agg},
+    number::{act, agg, tf},
     program::{Action, EcbDesc, Program},
 };
 use thiserror::Error;
@@ -211,12 +211,12 @@ impl EcbLayout {
             return record.get(start..start.checked_add(size)?);
         }
         let before = self.records.iter().filter(|it| it.is_string && it.offset < found.offset);
-        let mut spared = 0;
+        let mut moved = 0;
         for string in before {
-            let text = record.get(us(string.offset) - spared..)?;
-            spared += us(string.size).next_multiple_of(8) - packed(text, us(string.size));
+            let text = record.get(us(string.offset) - moved..)?;
+            moved += us(spared(packed(text, us(string.size)), us(string.size)));
         }
-        let text = record.get(start - spared..)?;
+        let text = record.get(start - moved..)?;
         Some(text.get(..size).unwrap_or(text))
     }
 
@@ -237,8 +237,14 @@ impl EcbLayout {
 /// Bytes that a string of a packed record takes; `size` is the most that it may have.
 fn packed(text: &[u8], size: usize) -> usize {
     let text = text.get(..size).unwrap_or(text);
-    let len = text.iter().position(|byte| *byte == 0).map_or(size, |len| len + 1);
-    len.next_multiple_of(8)
+    text.iter().position(|byte| *byte == 0).map_or(size, |len| len + 1).next_multiple_of(8)
+}
+
+/// Bytes that a packed record spares with a string of so many bytes, NUL included, that may have
+/// `size`.
+#[inline(always)]
+pub(crate) const fn spared(len: usize, size: usize) -> u32 {
+    u32_of(size.next_multiple_of(8).saturating_sub(len.next_multiple_of(8)))
 }
 
 /// Whether the consumer has something to do for an action even if it records no datum.
@@ -295,7 +301,9 @@ fn sized(
     let ret = return_type(program, at, action)?;
     let wrong = EcbError::Expression { action: at, kind };
     let argument = EcbError::Argument { action: at, kind, arg: action.arg };
-    let is_string = kind == act::IMMSTACK || ret.is_some_and(|ty| ty.is_string());
+    // A process's string is recorded as the bytes that it is.
+    let is_user = ret.is_some_and(|ty| ty.flags & tf::BYUREF != 0);
+    let is_string = kind == act::IMMSTACK || ret.is_some_and(|ty| ty.is_string()) && !is_user;
     let size = match kind {
         act::DIFEXPR | act::TRACEMEM | act::PRINTM => value_size(ret.ok_or(wrong)?, config),
         act::TRACEMEM_DYNSIZE => {

@@ -76,6 +76,15 @@ pub struct Value<'a> {
     pub offset: u64,
 }
 
+/// Where a variable lies: no other takes its place before the fire is over that has found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found(u32);
+
+impl Found {
+    /// Nowhere.
+    pub(crate) const NONE: Self = Self(0);
+}
+
 impl<'a> DynVars<'a> {
     /// The dynamic variables of a mapped arena; `None` if the session has none.
     #[inline]
@@ -150,14 +159,44 @@ impl<'a> DynVars<'a> {
     #[inline(always)]
     #[must_use]
     pub fn number(&self, key: &[u64], hash: u64) -> u64 {
+        self.find_number(key, hash).0
+    }
+
+    /// A number and where it lies, which holds until the fire is over; 0 and none if there is none.
+    ///
+    /// # Context
+    /// As [`DynVars::get`].
+    #[inline(always)]
+    pub(crate) fn find_number(&self, key: &[u64], hash: u64) -> (u64, Found) {
         let first = self.bucket(hash).map_or(0, |bucket| low32(bucket.load(Acquire)));
         match self.search(first, key, hash) {
             Some(chunk) if chunk.state.load(Acquire) == LIVE => {
                 let word = chunk.body.get(us(self.layout.key_words));
-                word.map_or(0, |word| word.load(Relaxed))
+                (word.map_or(0, |word| word.load(Relaxed)), Found(chunk.number))
             }
-            _ => 0,
+            _ => (0, Found::NONE),
         }
+    }
+
+    /// The number that was found there earlier in this fire, if it is still there.
+    ///
+    /// # Context
+    /// The firing path.
+    #[inline(always)]
+    pub(crate) fn number_at(&self, found: Found) -> Option<u64> {
+        let chunk = self.chunk(found.0)?;
+        let word = chunk.body.get(us(self.layout.key_words))?;
+        (chunk.state.load(Acquire) == LIVE).then(|| word.load(Relaxed))
+    }
+
+    /// Deletes the variable that was found there earlier in this fire; `false` if it is not there
+    /// any more.
+    ///
+    /// # Context
+    /// The firing path.
+    #[inline(always)]
+    pub(crate) fn delete_at(&self, found: Found) -> bool {
+        self.chunk(found.0).is_some_and(|chunk| self.kill(&chunk))
     }
 
     /// Stores a variable's value, making the variable if need be: `store` writes the words.
@@ -271,12 +310,19 @@ impl<'a> DynVars<'a> {
     #[inline(always)]
     pub fn delete(&self, key: &[u64], hash: u64) {
         let Some(bucket) = self.bucket(hash) else { return };
-        let Some(chunk) = self.search(low32(bucket.load(Acquire)), key, hash) else { return };
-        if chunk.state.compare_exchange(LIVE, DEAD, AcqRel, Relaxed).is_ok()
-            && self.header.dyn_dirty.load(Relaxed) == 0
-        {
+        if let Some(chunk) = self.search(low32(bucket.load(Acquire)), key, hash) {
+            self.kill(&chunk);
+        }
+    }
+
+    /// Makes a living chunk a dead one; `false` if it is not alive.
+    #[inline(always)]
+    fn kill(&self, chunk: &Chunk<'_>) -> bool {
+        let killed = chunk.state.compare_exchange(LIVE, DEAD, AcqRel, Relaxed).is_ok();
+        if killed && self.header.dyn_dirty.load(Relaxed) == 0 {
             self.header.dyn_dirty.store(1, Relaxed);
         }
+        killed
     }
 
     /// Takes a free chunk and fills it; nobody else sees it yet.

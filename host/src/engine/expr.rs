@@ -20,13 +20,13 @@ use super::{
     code::{AggStep, DifoId, Step},
     env::FireEnv,
     fire::count_unfed,
-    state::{Place, Places},
+    state::{LastOwn, Place, Places},
 };
 use crate::{
     arena::{
         agg::AggTarget,
         config::{VarKind, scope_raw},
-        dynvar::DynVars,
+        dynvar::{DynVars, Found},
         header::DropKind,
         key::{hash_end, hash_step},
     },
@@ -66,6 +66,7 @@ pub(crate) struct Element {
 
 /// What becomes of a formula's value.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 enum Fate {
     Result,
     Global(usize),
@@ -333,18 +334,56 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
 
     #[inline(always)]
     pub(crate) fn leaf(&mut self, leaf: &Leaf) -> u64 {
+        // Asked for most: before the others' table of jumps.
+        if let Leaf::Arg(index) = *leaf {
+            return self.arg(usize::from(index));
+        }
         match *leaf {
             Leaf::Constant(value) => value,
-            Leaf::Arg(index) => self.arg(usize::from(index)),
             Leaf::Pid => u64::from(self.ctx.pid()),
             Leaf::Tid => u64::from(self.ctx.tid()),
             Leaf::Timestamp => self.time(),
             Leaf::Global(offset) => self.global(offset).map_or(0, |cell| cell.load(Relaxed)),
-            Leaf::Own(variable) => {
-                let Some(vars) = self.view.dynvars.as_ref() else { return 0 };
-                own_number(vars, (variable, self.thread_word(), self.ctx.thread()))
-            }
+            Leaf::Own(variable) => self.own(variable),
             _ => self.aside(|env| env.other_leaf(leaf)),
+        }
+    }
+
+    /// A thread-local number. The one that was read before in this fire needs no search.
+    #[inline(always)]
+    fn own(&mut self, variable: u64) -> u64 {
+        let Some(vars) = self.view.dynvars.as_ref() else { return 0 };
+        if let Some(found) = self.last_own(variable)
+            && let Some(number) = vars.number_at(found)
+        {
+            return number;
+        }
+        let whose = (variable, self.thread_word(), self.ctx.thread());
+        let (number, found) = own_number(vars, whose);
+        self.state.own = LastOwn { variable, fire: self.view.slot.fires.load(Relaxed), found };
+        number
+    }
+
+    /// Where this fire has found the variable, if that was the last one it looked for.
+    #[inline(always)]
+    fn last_own(&self, variable: u64) -> Option<Found> {
+        let LastOwn { variable: last, fire, found } = self.state.own;
+        (last == variable && fire == self.view.slot.fires.load(Relaxed)).then_some(found)
+    }
+
+    /// Stores a thread-local number; 0 deletes it.
+    #[inline(always)]
+    fn set_own(&mut self, variable: u64, value: u64) {
+        let Some(vars) = self.view.dynvars.as_ref() else { return };
+        if value == 0
+            && let Some(found) = self.last_own(variable)
+            && vars.delete_at(found)
+        {
+            return;
+        }
+        let whose = (variable, self.thread_word(), self.ctx.thread());
+        if let Err(kind) = set_own_number(vars, whose, value) {
+            self.view.slot.count(kind);
         }
     }
 
@@ -372,19 +411,26 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
         }
     }
 
+    /// Writes an element's key, which has at most [`KEY`] words, and returns it with its hash.
     #[inline(always)]
-    fn element_key(&mut self, element: &Element) -> NumberKey<KEY> {
-        let mut key = NumberKey::new();
+    fn element_key<'w>(
+        &mut self,
+        element: &Element,
+        words: &'w mut [u64; KEY],
+    ) -> (&'w [u64], u64) {
         let (thread, kthread) =
             if element.own { (self.thread_word(), self.ctx.thread()) } else { (0, 0) };
-        key.add(element.variable);
-        key.add(thread);
-        key.add(kthread);
-        key.add(join(u32_of(element.key.len()), 0));
-        for leaf in &element.key {
-            key.add(self.leaf(leaf));
+        let [a, b, c, d, rest @ ..] = words;
+        let head = [element.variable, thread, kthread, join(u32_of(element.key.len()), 0)];
+        [*a, *b, *c, *d] = head;
+        let mut hash = head.iter().fold(0, |hash, word| hash_step(hash, *word));
+        let mut len = head.len();
+        for (word, leaf) in rest.iter_mut().zip(&element.key) {
+            *word = self.leaf(leaf);
+            hash = hash_step(hash, *word);
+            len += 1;
         }
-        key
+        (words.get(..len).unwrap_or_default(), hash_end(hash))
     }
 
     #[inline(always)]
@@ -404,14 +450,7 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
                 }
             }
             Fate::Local(offset) => self.aside(|env| env.put_local(*offset, value)),
-            Fate::Own(variable) => {
-                if let Some(vars) = self.view.dynvars.as_ref() {
-                    let key = (*variable, self.thread_word(), self.ctx.thread());
-                    if let Err(kind) = set_own_number(vars, key, value) {
-                        self.view.slot.count(kind);
-                    }
-                }
-            }
+            Fate::Own(variable) => self.set_own(*variable, value),
             Fate::Element(element) => self.aside(|env| env.set_element(element, value)),
             Fate::Update { offset, subtract, before } => {
                 let Some(cell) = self.global(*offset) else { return 0 };
@@ -425,16 +464,16 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
 
     #[inline(never)]
     fn element(&mut self, element: &Element) -> u64 {
-        let key = self.element_key(element);
-        let (words, hash) = key.finish();
-        self.number_of(words, hash)
+        let mut words = [0; KEY];
+        let (key, hash) = self.element_key(element, &mut words);
+        self.number_of(key, hash)
     }
 
     #[inline(never)]
     fn set_element(&mut self, element: &Element, value: u64) {
-        let key = self.element_key(element);
-        let (words, hash) = key.finish();
-        self.set_number(words, hash, value);
+        let mut words = [0; KEY];
+        let (key, hash) = self.element_key(element, &mut words);
+        self.set_number(key, hash, value);
     }
 }
 
@@ -447,9 +486,9 @@ fn own_key((variable, thread, address): (u64, u64, u64)) -> ([u64; 4], u64) {
 
 /// A thread-local scalar: the first word of its key, and whose it is.
 #[inline(never)]
-fn own_number(vars: &DynVars<'_>, whose: (u64, u64, u64)) -> u64 {
+fn own_number(vars: &DynVars<'_>, whose: (u64, u64, u64)) -> (u64, Found) {
     let (key, hash) = own_key(whose);
-    vars.number(&key, hash)
+    vars.find_number(&key, hash)
 }
 
 /// Stores a thread-local scalar; 0 deletes it.

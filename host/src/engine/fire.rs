@@ -21,6 +21,7 @@ use super::{
     code::{AggStep, DifoId, EcbCode, Step},
     env::{FireEnv, Target},
     expr::{Expr, Leaf},
+    plain::{Feed, Record},
     quick::{Quick, Shape},
     state::{EXECNAME, Group, OutState, Reaction, SlotState, SlotView},
 };
@@ -35,7 +36,7 @@ use crate::{
     },
     clock::Clock,
     context::FireContext,
-    ecb::RECORD_HEADER,
+    ecb::{RECORD_HEADER, spared},
     ids::Epid,
     num::{cut, join, low16, low32, u32_of, u64_of, us, us64},
 };
@@ -119,45 +120,53 @@ pub(crate) fn fire<C: FireContext, K: Clock>(
 #[inline(always)]
 pub(crate) fn fire_bare<K: Clock>(slot_state: &mut SlotState<'_>, epid: Epid, clock: &K) {
     let SlotState { view, out, .. } = slot_state;
-    let view = &*view;
-    view.slot.in_fire.swap(STARTING, SeqCst);
+    let (view, slot) = (&*view, view.slot);
+    slot.in_fire.swap(STARTING, SeqCst);
     if view.may_fire() {
         let now = clock.now();
-        view.slot.in_fire.store(now, Release);
+        slot.in_fire.store(now, Release);
         push(view, &mut out.ring, [tag(epid, RECORD_HEADER), now], &[]);
     }
-    leave(view.slot);
+    leave(slot);
 }
 
-/// As [`fire`] for a group of one ECB that has the short way, with a function for each shape.
+/// As [`fire`] for a group of one clause that records one number.
 #[inline(always)]
-pub(crate) fn fire_quick<C: FireContext, K: Clock>(
-    shape: Shape,
-    target: &Target,
-    ecb: (&Quick, Epid),
+pub(crate) fn fire_record<C: FireContext, K: Clock>(
+    record: &Record,
+    epid: Epid,
     slot_state: &mut SlotState<'_>,
     ctx: &C,
     clock: &K,
 ) {
-    match shape {
-        Shape::Feed => fire_shape::<FEED, C, K>(target, ecb, slot_state, ctx, clock),
-        Shape::Keyed => fire_shape::<KEYED, C, K>(target, ecb, slot_state, ctx, clock),
-        Shape::Record => fire_shape::<RECORD, C, K>(target, ecb, slot_state, ctx, clock),
-        Shape::Do => fire_shape::<DO, C, K>(target, ecb, slot_state, ctx, clock),
-        Shape::Timed => fire_shape::<TIMED, C, K>(target, ecb, slot_state, ctx, clock),
-        Shape::Any => fire_shape::<ANY, C, K>(target, ecb, slot_state, ctx, clock),
+    let SlotState { view, out, .. } = slot_state;
+    let (view, slot) = (&*view, view.slot);
+    slot.in_fire.swap(STARTING, SeqCst);
+    if view.may_fire() {
+        let now = clock.now();
+        slot.in_fire.store(now, Release);
+        record.run((view, slot, &mut out.ring), ctx, (epid, now));
     }
+    leave(slot);
 }
 
-const FEED: u8 = Shape::Feed as u8;
-const KEYED: u8 = Shape::Keyed as u8;
-const RECORD: u8 = Shape::Record as u8;
-const DO: u8 = Shape::Do as u8;
-const TIMED: u8 = Shape::Timed as u8;
-const ANY: u8 = Shape::Any as u8;
+/// As [`fire`] for a group of one clause that feeds one aggregation without a key.
+#[inline(always)]
+pub(crate) fn fire_feed<C: FireContext>(feed: &Feed, slot_state: &mut SlotState<'_>, ctx: &C) {
+    let view = &slot_state.view;
+    let slot = view.slot;
+    slot.in_fire.swap(TIMELESS, SeqCst);
+    if view.may_fire() {
+        feed.run(view, ctx);
+    }
+    leave(slot);
+}
 
-#[inline(never)]
-fn fire_shape<const SHAPE: u8, C: FireContext, K: Clock>(
+/// As [`fire`] for a group of one ECB that has the short way and whose gate has let the fire in.
+/// `shape` is a constant wherever this becomes code: the ECB's own.
+#[inline(always)]
+pub(crate) fn fire_quick<C: FireContext, K: Clock>(
+    shape: Shape,
     target: &Target,
     (quick, epid): (&Quick, Epid),
     slot_state: &mut SlotState<'_>,
@@ -165,44 +174,39 @@ fn fire_shape<const SHAPE: u8, C: FireContext, K: Clock>(
     clock: &K,
 ) {
     let SlotState { view, env: state, out, .. } = slot_state;
-    let view = &*view;
+    let (view, slot) = (&*view, view.slot);
     // What asks for the time says so with the first word that it says.
-    let timed = match SHAPE {
-        RECORD | TIMED => true,
-        ANY => quick.is_timed(),
+    let timed = match shape {
+        Shape::Timed => true,
+        Shape::Any => quick.is_timed(),
         _ => false,
     };
-    view.slot.in_fire.swap(if timed { STARTING } else { TIMELESS }, SeqCst);
+    slot.in_fire.swap(if timed { STARTING } else { TIMELESS }, SeqCst);
     if view.may_fire() {
         let mut now = 0;
         if timed {
             now = clock.now();
-            view.slot.in_fire.store(now, Release);
+            slot.in_fire.store(now, Release);
         }
         let mut env = FireEnv { target, view, ctx, clock, state, now, epid, error: None };
-        if SHAPE == ANY && quick.needs_begin() {
+        if shape == Shape::Any && quick.needs_begin() {
             env.state.begin();
         }
-        let shape = match SHAPE {
-            FEED => Shape::Feed,
-            KEYED => Shape::Keyed,
-            RECORD => Shape::Record,
-            DO => Shape::Do,
-            TIMED => Shape::Timed,
-            _ => Shape::Any,
-        };
         quick.run(shape, &mut env, out);
     }
-    leave(view.slot);
+    leave(slot);
 }
 
+/// One of several ECBs, if its gate lets the fire in.
 #[inline(never)]
 fn run_quick<C: FireContext, K: Clock>(
     env: &mut FireEnv<'_, C, K>,
     out: &mut OutState,
     quick: &Quick,
 ) {
-    quick.run(Shape::Any, env, out);
+    if quick.gate().is_none_or(|gate| gate.lets_in(env.ctx)) {
+        quick.run(Shape::Any, env, out);
+    }
 }
 
 /// Runs one ECB, with its fault if it has one.
@@ -214,7 +218,7 @@ fn run<C: FireContext, K: Clock>(
     code: &EcbCode,
 ) {
     let errors = &env.target.errors;
-    let mut ecb = Ecb { env, out, reaction, speculation: 0, before: 0 };
+    let mut ecb = Ecb { env, out, reaction, speculation: 0, before: 0, spared: 0 };
     if let Err(error) = ecb.run(code) {
         ecb.fault(error, errors);
     }
@@ -240,6 +244,8 @@ struct Ecb<'e, 'f, C, K> {
     speculation: u64,
     /// A fault's action lies so many before its aggregation: it is an element of the key.
     before: u32,
+    /// Bytes that the strings so far did not need: the next begins so much sooner.
+    spared: u32,
 }
 
 /// Whether the ECB goes on.
@@ -289,7 +295,10 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
             let (epid, error) = (*epid, Some(&args));
             let env = &mut FireEnv { target, view, ctx, clock, state, now, epid, error };
             let (out, reaction) = (&mut *self.out, &mut *self.reaction);
-            if (Ecb { env, out, reaction, speculation: 0, before: 0 }).run_outlined(code).is_err() {
+            if (Ecb { env, out, reaction, speculation: 0, before: 0, spared: 0 })
+                .run_outlined(code)
+                .is_err()
+            {
                 view.slot.count(DropKind::DoubleError);
             }
         }
@@ -303,6 +312,7 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
     #[inline(always)]
     fn run(&mut self, code: &EcbCode) -> Result<(), ErrorRecord> {
         self.speculation = 0;
+        self.spared = 0;
         if let Some(predicate) = code.predicate {
             let holds = self.eval(predicate).map_err(|fault| self.error(0, fault))?;
             if holds == 0 {
@@ -320,7 +330,7 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
             }
         }
         if code.size > 0 {
-            self.publish(code.size);
+            self.publish(code.size - self.spared);
         }
         Ok(())
     }
@@ -350,22 +360,29 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
                 let value = self.eval(*difo)?;
                 self.put_value(*at, *size, value);
             }
+            Step::String { difo, at, size } => self.string(*difo, *at, *size)?,
             Step::Aggregate(agg) => self.aggregate(agg)?,
             _ => return self.other_step(step),
         }
         Ok(Flow::Next)
     }
 
+    /// Records a string behind what the ones before took.
+    #[inline(never)]
+    fn string(&mut self, difo: DifoId, at: u32, size: u32) -> Result<(), DifFault> {
+        let addr = self.eval(difo)?;
+        let at = at - self.spared;
+        let place = self.out.record.get_mut(us(at)..us(at + size)).unwrap_or_default();
+        let len = string::read(self.env, addr, place).map_err(unlocated)?;
+        self.spared += spared(len + 1, us(size));
+        Ok(())
+    }
+
     /// The steps that do more than one thing, or little that is worth a short way.
     #[inline(never)]
     fn other_step(&mut self, step: &Step) -> Result<Flow, DifFault> {
         match step {
-            Step::Eval(_) | Step::Value { .. } | Step::Aggregate(_) => {}
-            Step::String { difo, at, size } => {
-                let addr = self.env.eval_outlined(*difo)?;
-                let place = self.out.record.get_mut(us(*at)..us(*at + *size)).unwrap_or_default();
-                string::read(self.env, addr, place).map_err(unlocated)?;
-            }
+            Step::Eval(_) | Step::Value { .. } | Step::String { .. } | Step::Aggregate(_) => {}
             Step::Bytes { difo, at, size, user } => {
                 let addr = self.env.eval_outlined(*difo)?;
                 let place = self.out.record.get_mut(us(*at)..us(*at + *size)).unwrap_or_default();
@@ -390,8 +407,10 @@ impl<C: FireContext, K: Clock> Ecb<'_, '_, C, K> {
                 stack(self.env.ctx, place.unwrap_or_default());
             }
             Step::Immstack { at, size, frames } => {
-                let place = self.out.record.get_mut(us(*at)..us(*at + *size));
-                immstack(self.env.ctx, *frames, place.unwrap_or_default());
+                let at = *at - self.spared;
+                let place = self.out.record.get_mut(us(at)..us(at + *size)).unwrap_or_default();
+                let len = immstack(self.env.ctx, *frames, place);
+                self.spared += spared(len + 1, us(*size));
             }
             Step::Exit { difo, at } => {
                 let status = self.env.eval_outlined(*difo)?;

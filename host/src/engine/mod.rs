@@ -22,6 +22,7 @@ pub mod demand;
 mod env;
 mod expr;
 mod fire;
+mod plain;
 mod private;
 mod quick;
 #[cfg(feature = "std")]

@@ -31,7 +31,6 @@ pub(crate) struct Guards {
 pub(crate) struct SlotGuard<'e> {
     word: &'e AtomicU64,
     index: usize,
-    sequence: u64,
 }
 
 impl Guards {
@@ -47,17 +46,13 @@ impl Guards {
     ///
     /// # Context
     /// The firing path. What is read after it cannot be freed before the guard is dropped: the
-    /// exchange is sequentially consistent with the swap that takes the old table out.
+    /// marking is sequentially consistent with the swap that takes the old table out.
     #[inline(always)]
     pub(crate) fn enter(&self, slot: LocalSlot) -> Option<SlotGuard<'_>> {
         let index = us(slot.0);
         let word = &self.words.get(index)?.0;
-        let sequence = word.load(Relaxed);
-        if sequence & 1 == 1 {
-            return None;
-        }
-        word.compare_exchange(sequence, sequence.wrapping_add(1), SeqCst, Relaxed).ok()?;
-        Some(SlotGuard { word, index, sequence })
+        let taken = word.fetch_or(1, SeqCst) & 1 == 1;
+        if taken { None } else { Some(SlotGuard { word, index }) }
     }
 
     /// Which slots are in a fire now, and in which.
@@ -78,7 +73,8 @@ impl Guards {
 impl Drop for SlotGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.word.store(self.sequence.wrapping_add(2), Release);
+        // Nobody else changes it while it is odd.
+        self.word.store(self.word.load(Relaxed).wrapping_add(1), Release);
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     env::FireEnv,
     expr::{Expr, FastAgg, Leaf},
     fire::{count_full, count_unfed},
+    plain::{self, Gate, Number},
     state::{EXECNAME, OutState, SlotView},
 };
 use crate::{
@@ -86,12 +87,8 @@ enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Shape {
-    /// It feeds one aggregation without a key, with a number that is there or none.
-    Feed,
     /// It feeds one aggregation with a key.
     Keyed,
-    /// It records one number.
-    Record,
     /// It computes something.
     Do,
     /// It computes something and asks for the time.
@@ -103,7 +100,9 @@ pub(crate) enum Shape {
 /// An ECB that cannot fault.
 #[derive(Clone, Debug)]
 pub(crate) struct Quick {
-    /// What must not be 0.
+    /// What must let the fire in before it begins.
+    gate: Option<Gate>,
+    /// What must not be 0, if that is no gate.
     predicate: Option<Expr>,
     /// The first step, and those behind it. Most ECBs have one.
     first: Option<Op>,
@@ -130,6 +129,8 @@ impl Quick {
             Some(difo) => Some(sure(difo)?),
             None => None,
         };
+        let gate = predicate.as_ref().and_then(Gate::new);
+        let predicate = predicate.filter(|_| gate.is_none());
         let mut ops = Vec::with_capacity(code.steps.len());
         let mut filled = RECORD_HEADER;
         for (_, step) in &code.steps {
@@ -170,9 +171,7 @@ impl Quick {
         let timed = predicate.is_none() && (words > 0 || ops.iter().any(asks));
         let shape = match ops.as_slice() {
             _ if predicate.is_some() || needs_begin => Shape::Any,
-            [Op::Feed(feed)] if words == 0 && feed.is_plain() && !timed => Shape::Feed,
             [Op::Feed(feed)] if words == 0 && feed.has_key() && !timed => Shape::Keyed,
-            [Op::Put(_)] => Shape::Record,
             [Op::Do(_)] if words == 0 => {
                 if timed {
                     Shape::Timed
@@ -184,7 +183,17 @@ impl Quick {
         };
         let mut ops = ops.into_iter();
         let (first, rest) = (ops.next(), ops.collect());
-        Some(Arc::new(Self { predicate, first, rest, words, size, needs_begin, timed, shape }))
+        Some(Arc::new(Self {
+            gate,
+            predicate,
+            first,
+            rest,
+            words,
+            size,
+            needs_begin,
+            timed,
+            shape,
+        }))
     }
 
     /// Whether clause-local variables and `execname` must begin anew before it runs.
@@ -199,6 +208,33 @@ impl Quick {
         self.timed
     }
 
+    /// What must let the fire in before [`Quick::run`].
+    #[inline(always)]
+    pub(crate) const fn gate(&self) -> Option<&Gate> {
+        self.gate.as_ref()
+    }
+
+    /// The record of one number that it comes to behind its gate, if it is that plain.
+    pub(crate) fn as_record(&self) -> Option<plain::Record> {
+        match (&self.first, &*self.rest) {
+            (Some(Op::Put(put)), []) if self.is_plain() => put.as_plain(),
+            _ => None,
+        }
+    }
+
+    /// The aggregation without a key that it comes to behind its gate, if it is that plain.
+    pub(crate) fn as_feed(&self, epid: Epid) -> Option<plain::Feed> {
+        match (&self.first, &*self.rest) {
+            (Some(Op::Feed(feed)), []) if self.is_plain() && self.words == 0 => feed.as_plain(epid),
+            _ => None,
+        }
+    }
+
+    /// Whether there is nothing before its first step.
+    const fn is_plain(&self) -> bool {
+        self.predicate.is_none() && !self.needs_begin
+    }
+
     /// What it is made of.
     #[inline(always)]
     pub(crate) const fn shape(&self) -> Shape {
@@ -209,7 +245,7 @@ impl Quick {
     /// or [`Shape::Any`], which is always right.
     ///
     /// # Context
-    /// The firing path. The slot is in a fire and may fire.
+    /// The firing path. The slot is in a fire and may fire, and the gate has let it in.
     #[inline(always)]
     pub(crate) fn run<C: FireContext, K: Clock>(
         &self,
@@ -218,20 +254,9 @@ impl Quick {
         out: &mut OutState,
     ) {
         match (shape, &self.first) {
-            (Shape::Feed, Some(Op::Feed(feed))) => feed.run_plain(env),
             (Shape::Keyed, Some(Op::Feed(feed))) => feed.run(env, &mut out.key),
             (Shape::Do | Shape::Timed, Some(Op::Do(expr))) => {
                 env.surely_here(expr);
-            }
-            (Shape::Record, Some(Op::Put(put))) => {
-                let view: &SlotView<'_> = env.view;
-                match out.ring.reserve(view.slot, view.ring, view.policy, self.words) {
-                    Ok(place) => {
-                        put.run(env, place);
-                        self.publish(env, out, place);
-                    }
-                    Err(_) => self.run_without_room(env, &mut out.key),
-                }
             }
             _ => {
                 let holds = match &self.predicate {
@@ -346,6 +371,16 @@ impl Op {
 }
 
 impl Put {
+    /// The whole record, if it is one number that the fire brings along.
+    fn as_plain(&self) -> Option<plain::Record> {
+        match &self.value {
+            Expr::Leaf(leaf) if self.fresh => {
+                Some(plain::Record { number: Number::new(leaf)?, mask: self.mask })
+            }
+            _ => None,
+        }
+    }
+
     #[inline(always)]
     fn run<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>, place: &[AtomicU64]) {
         let value = (env.surely(&self.value) & self.mask) << (self.shift & 63);
@@ -363,20 +398,17 @@ impl Feed {
         !matches!(&self.key, Key::Numbers(agg) if agg.key.is_empty())
     }
 
-    /// Whether it has no key and is fed a number that is there, or nothing.
-    fn is_plain(&self) -> bool {
-        let fed = matches!(&self.value, None | Some(Expr::Leaf(_)));
-        fed && self.weight.is_none() && !self.has_key()
-    }
-
-    /// What [`Feed::is_plain`].
-    #[inline(always)]
-    fn run_plain<C: FireContext, K: Clock>(&self, env: &mut FireEnv<'_, C, K>) {
-        let value = match &self.value {
-            Some(Expr::Leaf(leaf)) => env.leaf(leaf),
-            _ => 1,
+    /// The whole of it, if there is no key and it is fed a number that the fire brings along.
+    fn as_plain(&self, epid: Epid) -> Option<plain::Feed> {
+        let number = match &self.value {
+            None => Number::ONE,
+            Some(Expr::Leaf(leaf)) => Number::new(leaf)?,
+            Some(_) => return None,
         };
-        self.feed_keyless(env, (value, 1));
+        let Key::Numbers(FastAgg { key, target, identity }) = &self.key else { return None };
+        let target = AggTarget { epid, ..*target };
+        let plain = key.is_empty() && self.weight.is_none();
+        plain.then_some(plain::Feed { number, target, identity: *identity })
     }
 
     /// What has no key.

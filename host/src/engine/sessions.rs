@@ -18,10 +18,11 @@ use dif::program::Program;
 use thiserror::Error;
 
 use super::{
-    code::{EcbCode, LoadError, Loaded, ecb_count},
+    code::{LoadError, Loaded, ecb_count},
     demand::Demand,
     env::Target,
-    fire::{fire, fire_bare, fire_quick},
+    fire::{fire, fire_bare, fire_feed, fire_quick, fire_record},
+    plain::{Feed, Gate, Record},
     private::{Guards, PerSlot, SlotGuard},
     quick::{Quick, Shape},
     rows::{Retiring, Rows},
@@ -144,26 +145,58 @@ struct Entry {
     next: Option<Box<Entry>>,
 }
 
-/// How an entry is fired.
+/// How an entry is fired. A gate alone may stand before the short way, and all but `All` have
+/// nothing else on this probe.
 #[derive(Debug)]
+#[repr(u8)]
 enum Way {
-    /// An empty clause, and nothing else on this probe.
+    /// An empty clause.
     Bare(Epid),
-    /// One ECB with the short way, and nothing else on this probe.
-    Quick(Shape, Arc<Quick>, Epid),
+    /// A clause that records one number.
+    Record(Record, Epid),
+    /// A clause that feeds one aggregation without a key.
+    Feed(Feed),
+    /// One ECB with the short way, by its shape.
+    Keyed(QuickWay),
+    Do(QuickWay),
+    Timed(QuickWay),
+    Any(QuickWay),
+    /// One ECB with the short way, if the gate lets the fire in.
+    Gated(Gate, QuickWay),
     /// Whatever it is.
     All,
+}
+
+/// An ECB that has the short way.
+#[derive(Debug)]
+struct QuickWay {
+    epid: Epid,
+    ecb: Arc<Quick>,
 }
 
 impl Way {
     fn of(program: &Loaded, group: &Group) -> Self {
         let [(ecb, epid)] = group.ecbs.as_slice() else { return Self::All };
-        match program.ecbs.get(us(*ecb)) {
-            Some(code) if code.is_bare() => Self::Bare(*epid),
-            Some(EcbCode { quick: Some(quick), .. }) => {
-                Self::Quick(quick.shape(), Arc::clone(quick), *epid)
+        let Some(code) = program.ecbs.get(us(*ecb)) else { return Self::All };
+        let Some(quick) = &code.quick else {
+            return if code.is_bare() { Self::Bare(*epid) } else { Self::All };
+        };
+        let way = QuickWay { epid: *epid, ecb: Arc::clone(quick) };
+        if code.is_bare() {
+            Self::Bare(*epid)
+        } else if let Some(gate) = quick.gate() {
+            Self::Gated(*gate, way)
+        } else if let Some(record) = quick.as_record() {
+            Self::Record(record, *epid)
+        } else if let Some(feed) = quick.as_feed(*epid) {
+            Self::Feed(feed)
+        } else {
+            match quick.shape() {
+                Shape::Keyed => Self::Keyed(way),
+                Shape::Do => Self::Do(way),
+                Shape::Timed => Self::Timed(way),
+                Shape::Any => Self::Any(way),
             }
-            _ => Self::All,
         }
     }
 }
@@ -485,10 +518,26 @@ impl<K: Clock> Engine<K> {
                 }
                 Reaction::Nothing
             }
-            Way::Quick(shape, quick, epid) => {
+            Way::Record(record, epid) => {
                 if let Some(state) = entry.session.private.get(&mut guard) {
-                    let ecb = (&**quick, *epid);
-                    fire_quick(*shape, &entry.target, ecb, state, make().borrow(), &self.clock);
+                    fire_record(record, *epid, state, make().borrow(), &self.clock);
+                }
+                Reaction::Nothing
+            }
+            Way::Feed(feed) => {
+                if let Some(state) = entry.session.private.get(&mut guard) {
+                    fire_feed(feed, state, make().borrow());
+                }
+                Reaction::Nothing
+            }
+            Way::Keyed(way) => entry.quick(Shape::Keyed, way, guard, make().borrow(), &self.clock),
+            Way::Do(way) => entry.quick(Shape::Do, way, guard, make().borrow(), &self.clock),
+            Way::Timed(way) => entry.quick(Shape::Timed, way, guard, make().borrow(), &self.clock),
+            Way::Any(way) => entry.quick(Shape::Any, way, guard, make().borrow(), &self.clock),
+            Way::Gated(gate, way) => {
+                let ctx = make();
+                if gate.lets_in(ctx.borrow()) {
+                    entry.gated(way, guard, ctx.borrow(), &self.clock);
                 }
                 Reaction::Nothing
             }
@@ -514,6 +563,37 @@ impl<K: Clock> Drop for Engine<K> {
 }
 
 impl Entry {
+    /// Fires the one ECB; `shape` is a constant wherever this becomes code.
+    #[inline(always)]
+    fn quick<C: FireContext, K: Clock>(
+        &self,
+        shape: Shape,
+        way: &QuickWay,
+        mut guard: SlotGuard<'_>,
+        ctx: &C,
+        clock: &K,
+    ) -> Reaction {
+        if let Some(state) = self.session.private.get(&mut guard) {
+            fire_quick(shape, &self.target, (&way.ecb, way.epid), state, ctx, clock);
+        }
+        Reaction::Nothing
+    }
+
+    /// Fires the one ECB behind its gate, whatever its shape.
+    #[inline(never)]
+    fn gated<C: FireContext, K: Clock>(
+        &self,
+        way: &QuickWay,
+        guard: SlotGuard<'_>,
+        ctx: &C,
+        clock: &K,
+    ) {
+        let _ = match way.ecb.shape() {
+            Shape::Keyed => self.quick(Shape::Keyed, way, guard, ctx, clock),
+            _ => self.quick(Shape::Any, way, guard, ctx, clock),
+        };
+    }
+
     /// Fires in this session and in all behind it.
     #[inline(never)]
     fn fire_all<C: FireContext, K: Clock>(

@@ -10,7 +10,7 @@ use crate::{
         activity::Activity,
         agg::AggTable,
         config::{BufPolicy, MAX_STRSIZE, VarKind, VarSpec},
-        dynvar::DynVars,
+        dynvar::{DynVars, Found},
         header::{Header, SlotHeader},
         key::KeyBuf,
         layout::Layout,
@@ -242,9 +242,21 @@ pub(crate) struct EnvState {
     /// One by-reference value on its way.
     pub(crate) value: Box<[u8]>,
     pub(crate) strtok: u64,
+    /// The thread-local number that was read last: a predicate's is mostly its clause's, too.
+    pub(crate) own: LastOwn,
     pub(crate) random: u64,
     /// When the interval began in which `chill()` was used last, and how much of it.
     pub(crate) chill: (u64, u64),
+}
+
+/// A thread-local number that a fire has found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastOwn {
+    /// The first word of its key; 0 is no variable's.
+    pub(crate) variable: u64,
+    /// Which fire of the slot it was.
+    pub(crate) fire: u64,
+    pub(crate) found: Found,
 }
 
 /// Room for `execname` with its NUL.
@@ -285,6 +297,7 @@ impl<'m> SlotState<'m> {
                 key: KeyBuf::new(us(layout.dynvars.key_words)),
                 value: bytes(us(MAX_STRSIZE)),
                 strtok: 0,
+                own: LastOwn { variable: 0, fire: 0, found: Found::NONE },
                 random: seed | 1,
                 chill: (0, 0),
             },

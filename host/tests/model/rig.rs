@@ -118,13 +118,9 @@ fn event(record: &RawRecord, layouts: &[EcbLayout]) -> Event {
     }
     let clause = record.epid.0;
     let layout = &layouts[usize::try_from(clause - 1).unwrap()];
-    let datum = |offset: u32, size: u32| {
-        let start = usize::try_from(offset).unwrap();
-        &record.bytes[start..start + usize::try_from(size).unwrap()]
-    };
-    let values = layout.records.iter().map(|desc| match desc.is_string {
-        true => text(datum(desc.offset, desc.size)),
-        false => Value::Number(number(datum(desc.offset, desc.size))),
+    let values = layout.records.iter().map(|desc| {
+        let datum = layout.datum(&record.bytes, desc.action).expect("the record holds it");
+        if desc.is_string { text(datum) } else { Value::Number(number(datum)) }
     });
     Event::Record { clause, values: values.collect() }
 }

@@ -108,9 +108,13 @@ fn enable(case: &Case, guest: &FakeGuest) -> Result<ArenaMap> {
         Ok(compiled) => compiled,
         Err(error) => bail!("{}: {}", case.name, compiler.render(&error, true)),
     };
-    // An old record may be overwritten: nobody reads here.
-    let mut config =
-        ArenaConfig { nslots: 2, bufpolicy: BufPolicy::Ring, ..ArenaConfig::default() };
+    // Nobody reads here: an old record may be overwritten, but not while instructions are counted.
+    let mut config = ArenaConfig {
+        nslots: 2,
+        bufsize: 16 << 20,
+        bufpolicy: BufPolicy::Ring,
+        ..ArenaConfig::default()
+    };
     config.add_program(&compiled.program)?;
     let arena = ArenaMap::create(config)?;
     let engine = guest.shim.engine();

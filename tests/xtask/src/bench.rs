@@ -16,9 +16,9 @@ use crate::vm::guest::{Guest, GuestConfig};
 use crate::vm::image::Image;
 use crate::{bench_host, deps, paths, programs, run};
 
-/// Rounds of the two counted runs.
-const SHORT: u64 = 2_000;
-const LONG: u64 = 6_000;
+/// Rounds of the two counted runs: in the short one the clock finds out how fast the counter goes.
+const SHORT: u64 = 20_000;
+const LONG: u64 = 40_000;
 
 /// System calls of one measurement in a guest.
 const CALLS: u64 = 200_000;

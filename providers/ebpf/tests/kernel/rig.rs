@@ -289,8 +289,7 @@ impl Rig {
     }
 }
 
-/// The data of a record in the order of its layout, strings without what follows their NUL: the
-/// kernel's programs pack records, the interpreting engine does not.
+/// The data of a record in the order of its layout, strings without what follows their NUL.
 fn data(record: &RawRecord, program: &Program, config: &ArenaConfig) -> Vec<u8> {
     let layout = EcbLayout::of(program, record.epid.0 - 1, config).unwrap();
     let parts = layout.records.iter().map(|it| {
