@@ -4,7 +4,8 @@ use alloc::{string::String, vec::Vec};
 
 use crate::{
     env::Scope,
-    number::{ctf, kind, tf},
+    number::{ctf, kind, subr, tf},
+    opcode::{Instr, Op},
 };
 
 /// `dtrace_diftype`: how a DIFO's result or a variable is kept.
@@ -85,4 +86,13 @@ pub struct Difo {
     pub vars: Vec<DifVar>,
     /// What the DIFO returns.
     pub ret: DifType,
+}
+
+impl Difo {
+    /// Whether it calls a subroutine that changes the traced machine (`-w` is needed).
+    #[must_use]
+    pub fn is_destructive(&self) -> bool {
+        let mut words = self.text.iter().map(|word| Instr(*word));
+        words.any(|word| word.op() == Some(Op::Call) && subr::is_destructive(word.wide()))
+    }
 }

@@ -23,8 +23,7 @@ pub(crate) mod split;
 
 use dif::{
     difo::{DifType, Difo},
-    number::{act, subr},
-    opcode::{Instr, Op},
+    number::act,
     program::{Action, DifoIndex, EcbDesc, EcbIndex, ProbeDesc, Program},
 };
 
@@ -127,14 +126,6 @@ impl Order {
     }
 }
 
-/// Whether a DIFO changes the traced machine.
-fn is_destructive(difo: &Difo) -> bool {
-    difo.text
-        .iter()
-        .map(|word| Instr(*word))
-        .any(|word| word.op() == Some(Op::Call) && subr::is_destructive(word.wide()))
-}
-
 /// One clause for one probe description: its ECBs.
 pub(crate) fn compile(cx: &mut Cx<'_, '_>, clause: &Clause) -> Checked<Vec<Ecb>> {
     let statements = clause.body.as_ref().map_or(&[][..], |body| &body.statements);
@@ -227,7 +218,7 @@ impl Ecb {
         let aggregates = new.iter().any(|(action, _)| act::is_aggregation(action.kind));
         for (action, difo) in new {
             let kind = action.kind;
-            let harmful = difo.as_ref().is_some_and(is_destructive);
+            let harmful = difo.as_ref().is_some_and(Difo::is_destructive);
             let destructive = act::is_destructive(kind) || (kind == act::DIFEXPR && harmful);
             let void = kind == act::DIFEXPR && difo.as_ref().is_some_and(|difo| difo.ret == VOID);
             let added = self.order.add(kind, destructive, void, aggregates);
@@ -248,6 +239,13 @@ impl Ecb {
                         cx.check_call(&name.name, args, span)?;
                     }
                     return handler(self, cx, &call);
+                }
+            }
+            // A decision that the compiler can make leaves a statement of its own.
+            ExprKind::Conditional { condition, then, otherwise } => {
+                if let ExprKind::Int(chosen) = &condition.kind {
+                    let taken = if chosen.value != 0 { then } else { otherwise };
+                    return self.expression(cx, taken, span);
                 }
             }
             ExprKind::Assign { op: None, target, value } if aggregation_depth(target) > 0 => {

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use dif::{
+    difo::Difo,
     number::act,
-    program::{OptionSetting, ProbeDesc},
+    program::{OptionSetting, ProbeDesc, Program},
 };
 use dlang::Compiled;
 use host::{
@@ -103,10 +104,12 @@ impl Programs {
 
     /// Whether anything in them needs `-w`.
     pub(super) fn is_destructive(&self) -> bool {
-        self.all()
-            .flat_map(|(_, compiled)| &compiled.program.ecbs)
-            .flat_map(|ecb| &ecb.actions)
-            .any(|action| act::is_destructive(action.kind))
+        let harms = |program: &Program| {
+            let mut actions = program.ecbs.iter().flat_map(|ecb| &ecb.actions);
+            actions.any(|action| act::is_destructive(action.kind))
+                || program.difos.iter().any(Difo::is_destructive)
+        };
+        self.all().any(|(_, compiled)| harms(&compiled.program))
     }
 
     /// Computes where data lie and writes the DOF of every program that has none yet.

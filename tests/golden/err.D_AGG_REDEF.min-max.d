@@ -1,0 +1,1 @@
+BEGIN { @a = min(1); @a = max(1); }

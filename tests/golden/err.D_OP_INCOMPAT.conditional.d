@@ -1,0 +1,1 @@
+BEGIN { x = 0; trace(x ? "a" : 2); }

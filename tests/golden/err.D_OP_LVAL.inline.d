@@ -1,0 +1,2 @@
+inline int two = 2;
+BEGIN { two = 3; }

@@ -1,0 +1,2 @@
+int g = 5;
+BEGIN { exit(0); }

@@ -1,0 +1,1 @@
+BEGIN { x = 3; ustack(1, x); }
