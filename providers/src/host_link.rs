@@ -272,6 +272,7 @@ pub struct HostLink {
     clocks: Option<Clocks>,
     serial: Arc<std::sync::Mutex<()>>,
     /// The number of the last enabling of which something could not be carried out.
+    #[cfg(target_os = "linux")]
     sequence: u32,
     /// What is to be told of it.
     told: Option<LinkEvent>,
@@ -304,6 +305,7 @@ impl HostLink {
             enabled: Vec::new(),
             clocks: None,
             serial: Arc::default(),
+            #[cfg(target_os = "linux")]
             sequence: 0,
             told: None,
             #[cfg(target_os = "linux")]
