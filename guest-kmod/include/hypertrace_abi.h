@@ -235,7 +235,7 @@ struct ht_header {
 	uint64_t doorbell;
 	/* The guest's number of this CPU. */
 	uint32_t cpu;
-	/* A `Level`. */
+	/* A `Level`: tells who reads a page which of the CPU's it is. */
 	uint8_t level;
 	/* Zero. */
 	uint8_t reserved[3];

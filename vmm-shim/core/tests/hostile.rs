@@ -1,10 +1,11 @@
 //! A guest that wants to do harm: whatever lies in its descriptors, its tables and its memory, the
 //! shim answers or refuses, and goes on.
 
-use hypercall::{Call, Descriptor, MAX_STACK, Status};
+use hypercall::{Call, Descriptor, Fire, MAX_STACK, Status};
 use npt::{Hpa, PhysMemory};
 use proptest::prelude::*;
 use shim::testing::{CR3, DATA, FakeGuest, RAM};
+use std::mem::offset_of;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zerocopy::IntoBytes;
 
@@ -127,7 +128,7 @@ fn stacks_are_bounded() {
     let full = vec![DATA; MAX_STACK];
     assert_eq!(guest.fire(0, 1, &[], &full), OK);
     let mut d = guest.fire_descriptor(1, &[], &full);
-    let place = 64 + std::mem::offset_of!(hypercall::Fire, nstack);
+    let place = 64 + offset_of!(Fire, nstack);
     for frames in [476, 0x2000_0000, u32::MAX] {
         d.as_mut_bytes()[place..place + 4].copy_from_slice(&frames.to_le_bytes());
         assert_eq!(guest.ring(0, &d).header.status, Status::BadLength.raw());
@@ -184,7 +185,7 @@ fn refusals_are_counted_by_status() {
         (Status::BadVersion, |d| d.header.version = 9),
         (Status::BadCall, |d| d.header.call = 77),
         (Status::BadLength, |d| d.header.length = 4033),
-        (Status::BadArgument, |d| d.header.level = 4),
+        (Status::BadArgument, |d| d.body.bytes_mut()[offset_of!(Fire, present) + 3] = 0x80),
         (Status::NotReady, |d| d.header.cookie ^= 1),
     ];
     for (status, spoil) in spoilt {
