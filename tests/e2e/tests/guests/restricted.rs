@@ -7,9 +7,7 @@ use e2e::restricted;
 use crate::Test;
 
 /// What this module tests.
-pub(crate) const TESTS: &[(&str, Test)] = &[
-    ("guests_are_traced_whatever_the_host_lacks", traced),
-];
+pub(crate) const TESTS: &[(&str, Test)] = &[("guests_are_traced_whatever_the_host_lacks", traced)];
 
 /// One fire of each guest's ends the script.
 const SCRIPT: &str = "*:syscall:::entry { @[vmname] = count(); } \
