@@ -24,7 +24,7 @@ pub struct Restricted {
 pub const ALL: [Restricted; 4] = [
     Restricted {
         name: "no capabilities",
-        without: r#"exec setpriv --bounding-set=-all --inh-caps=-all -- "$@""#,
+        without: r#"exec /usr/bin/setpriv --bounding-set=-all --inh-caps=-all -- "$@""#,
         says: "that takes CAP_BPF and CAP_PERFMON",
         has_host: false,
     },
@@ -48,7 +48,7 @@ pub const ALL: [Restricted; 4] = [
         name: "no event descriptions",
         without: r#"exec unshare --mount sh -c 'mount -t tmpfs none /sys/kernel/tracing &&
             mount -t tmpfs none /sys/kernel/debug &&
-            exec setpriv --bounding-set=-all,+bpf,+perfmon,+syslog \
+            exec /usr/bin/setpriv --bounding-set=-all,+bpf,+perfmon,+syslog \
                 --inh-caps=-all,+bpf,+perfmon,+syslog -- "$@"' sh "$@""#,
         says: "no tracefs",
         has_host: true,

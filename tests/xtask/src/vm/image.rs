@@ -114,9 +114,13 @@ fn inside(tree: &Path, path: &Path) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// The libraries a program is linked with, the loader among them.
+/// The libraries a program is linked with, the loader among them; none if it is static.
 fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
-    let text = run::output(Command::new("ldd").arg(program))?;
+    let told = Command::new("ldd").arg(program).env("LC_ALL", "C").output()?;
+    let complaint = String::from_utf8_lossy(&told.stderr);
+    let is_static = complaint.contains("not a dynamic executable");
+    ensure!(told.status.success() || is_static, "ldd {}: {complaint}", program.display());
+    let text = String::from_utf8_lossy(&told.stdout);
     let path =
         |line: &str| line.split_whitespace().find(|word| word.starts_with('/')).map(Into::into);
     Ok(text.lines().filter_map(path).collect())
