@@ -96,6 +96,15 @@ pub struct OptionArgument {
     pub value: Option<String>,
 }
 
+/// A process to trace. The first decides what `$target` is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VictimArgument {
+    /// `-c`: a command to start.
+    Command(String),
+    /// `-p`: the number of a process, as it was given.
+    Pid(String),
+}
+
 /// What `dtrace` shall do with the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -140,10 +149,8 @@ pub struct Invocation {
     pub allow_no_match: bool,
     /// `-o`.
     pub output: Option<String>,
-    /// `-c`, each.
-    pub commands: Vec<String>,
-    /// `-p`, each.
-    pub pids: Vec<u32>,
+    /// `-c` and `-p` in the order in which they were given.
+    pub victims: Vec<VictimArgument>,
     /// `-Y` or `-y`: the file of a saved program.
     pub saved: Option<String>,
 }
@@ -194,6 +201,9 @@ const LATER: &[(char, &str)] = &[
     ('B', "dumping what the buffered-output handler gets"),
 ];
 
+/// Letters that stand for an option without a value.
+const SWITCHES: &[(char, &str)] = &[('q', "quiet"), ('w', "destructive"), ('F', "flowindent")];
+
 /// Letters that name a program.
 const PROGRAMS: &[(char, ProgramKind)] = &[
     ('P', ProgramKind::Provider),
@@ -236,20 +246,28 @@ where
         verbose: flag(&matches, 'v'),
         allow_no_match: flag(&matches, 'Z'),
         output: values(&matches, "o").pop(),
-        commands: values(&matches, "c"),
-        pids: pids(&matches)?,
+        victims: victims(&matches),
         saved: saved(&matches)?,
     };
-    let is_script = |program: &ProgramArgument| program.kind == ProgramKind::Script;
-    if invocation.mode == Mode::Header && !invocation.programs.iter().any(is_script) {
-        let text = "-h needs a script (-s) with the provider's declaration";
-        return Err(InvocationError::Refused(text.to_owned()));
-    }
-    let needs_program = matches!(invocation.mode, Mode::Trace | Mode::Compile);
-    if needs_program && invocation.programs.is_empty() && invocation.saved.is_none() {
-        return Err(InvocationError::Refused("no probes specified".to_owned()));
+    if invocation.mode == Mode::Header {
+        header(&invocation)?;
     }
     Ok(invocation)
+}
+
+/// `-h` needs somewhere to write to: `-o`, or the name of its only script.
+fn header(invocation: &Invocation) -> Result<(), InvocationError> {
+    let misuse = |text: &str| Err(InvocationError::Misuse(text.to_owned()));
+    match (&invocation.output, &invocation.programs[..]) {
+        (_, []) => misuse("-h requires one or more scripts or enabling options"),
+        (None, [_, _, ..]) => {
+            misuse("-h requires an output file if multiple scripts are specified")
+        }
+        (None, [only]) if !only.text.ends_with(".d") => {
+            misuse("-h requires an output file if no scripts are specified")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn command() -> Command {
@@ -369,28 +387,34 @@ fn cpp_arguments(matches: &ArgMatches) -> Vec<String> {
     words
 }
 
+/// What `-x` and the letters that stand for an option set, in order: of two that set one option,
+/// the last counts.
 fn options(matches: &ArgMatches) -> Vec<OptionArgument> {
     let option = |given: String, name: &str, value: Option<&str>| OptionArgument {
         given,
         name: name.to_owned(),
         value: value.map(str::to_owned),
     };
-    let mut options = Vec::new();
-    for (_, letter, text) in placed(matches, "bLxX".chars()) {
-        options.push(match (letter, text.split_once('=')) {
-            ('b', _) => option(format!("-b {text}"), "bufsize", Some(&text)),
-            ('L', _) => option(format!("-L {text}"), "libdir", Some(&text)),
-            ('X', _) => option(format!("-X {text}"), "stdc", Some(&text)),
-            (_, Some((name, value))) => option(format!("-x {name}"), name, Some(value)),
-            (_, None) => option(format!("-x {text}"), &text, None),
-        });
-    }
-    for (letter, name) in [('q', "quiet"), ('w', "destructive"), ('F', "flowindent")] {
-        if flag(matches, letter) {
-            options.push(option(format!("-{letter}"), name, None));
+    let flags = SWITCHES.iter().flat_map(|(letter, _)| {
+        let places = matches.indices_of(&letter.to_string());
+        let places = places.filter(|_| flag(matches, *letter)).map(Iterator::collect::<Vec<_>>);
+        places.unwrap_or_default().into_iter().map(|place| (place, *letter, String::new()))
+    });
+    let mut all = placed(matches, "bLxX".chars());
+    all.extend(flags);
+    all.sort();
+    let of = |(_, letter, text): (usize, char, String)| match (letter, text.split_once('=')) {
+        ('b', _) => option(format!("-b {text}"), "bufsize", Some(&text)),
+        ('L', _) => option(format!("-L {text}"), "libdir", Some(&text)),
+        ('X', _) => option(format!("-X {text}"), "stdc", Some(&text)),
+        ('x', Some((name, value))) => option(format!("-x {name}"), name, Some(value)),
+        ('x', None) => option(format!("-x {text}"), &text, None),
+        _ => {
+            let name = SWITCHES.iter().find(|(switch, _)| *switch == letter);
+            option(format!("-{letter}"), name.map_or("", |(_, name)| *name), None)
         }
-    }
-    options
+    };
+    all.into_iter().map(of).collect()
 }
 
 /// The file of `-Y` or `-y`, which takes the place of programs.
@@ -410,11 +434,12 @@ fn saved(matches: &ArgMatches) -> Result<Option<String>, InvocationError> {
     Ok(Some(file.clone()))
 }
 
-fn pids(matches: &ArgMatches) -> Result<Vec<u32>, InvocationError> {
-    let parse = |text: String| {
-        text.parse().map_err(|_| InvocationError::Refused(format!("invalid pid: {text}")))
+fn victims(matches: &ArgMatches) -> Vec<VictimArgument> {
+    let of = |(_, letter, text)| match letter {
+        'c' => VictimArgument::Command(text),
+        _ => VictimArgument::Pid(text),
     };
-    values(matches, "p").into_iter().map(parse).collect()
+    placed(matches, "cp".chars()).into_iter().map(of).collect()
 }
 
 #[cfg(test)]
@@ -474,12 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn no_program_is_an_error_unless_listing() {
-        let error = parse(["-q"]).unwrap_err();
-        assert_eq!(
-            (error.status(), error.to_string().as_str()),
-            (1, "dtrace: no probes specified")
-        );
+    fn no_words_at_all_are_a_usage_error() {
         let nothing: [&str; 0] = [];
         let error = parse(nothing).unwrap_err();
         assert!(error.status() == 2 && error.to_string().starts_with("Usage: "));
@@ -493,6 +513,43 @@ mod tests {
         let (b, x) = (option(&["-b", "1m", "-nBEGIN"]), option(&["-x", "bufsize=1m", "-nBEGIN"]));
         assert_eq!((&b.name, &b.value), (&x.name, &x.value));
         assert_eq!((b.given.as_str(), x.given.as_str()), ("-b 1m", "-x bufsize"));
+    }
+
+    #[test]
+    fn options_keep_their_order() {
+        let names = |words: &[&str]| -> Vec<(String, Option<String>)> {
+            ok(words).options.into_iter().map(|option| (option.name, option.value)).collect()
+        };
+        let (set, unset) =
+            (("quiet".to_owned(), None), ("quiet".to_owned(), Some("off".to_owned())));
+        assert_eq!(names(&["-q", "-x", "quiet=off"]), [set.clone(), unset.clone()]);
+        assert_eq!(names(&["-xquiet=off", "-qn", "BEGIN"]), [unset, set]);
+        assert_eq!(
+            names(&["-wFq"]).iter().map(|(name, _)| &**name).collect::<Vec<_>>(),
+            ["destructive", "flowindent", "quiet"]
+        );
+        assert!(names(&["-n", "BEGIN"]).is_empty());
+    }
+
+    #[test]
+    fn processes_keep_their_order() {
+        use super::VictimArgument::{Command, Pid};
+        let (pid, command) = (Pid("7".to_owned()), Command("date -u".to_owned()));
+        assert_eq!(ok(&["-p", "7", "-c", "date -u"]).victims, [pid, command]);
+    }
+
+    #[test]
+    fn a_header_needs_a_place() {
+        let said = |words: &[&str]| {
+            let error = parse(words.iter().copied()).unwrap_err();
+            assert_eq!(error.status(), 2);
+            error.to_string()
+        };
+        assert_eq!(said(&["-h"]), "dtrace: -h requires one or more scripts or enabling options");
+        assert!(said(&["-h", "-s", "a.d", "-s", "b.d"]).contains("if multiple scripts"));
+        assert!(said(&["-h", "-n", "BEGIN"]).contains("if no scripts are specified"));
+        assert_eq!(ok(&["-h", "-n", "BEGIN", "-o", "x.h"]).mode, Mode::Header);
+        assert_eq!(ok(&["-h", "-s", "a.d"]).mode, Mode::Header);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use consumer::{
     debuginfo::TypeFiles,
     machine::Machine,
     options::{Options, Resolvers},
-    session::ScriptCompiler,
+    session::{ScriptCompiler, printer::system_words},
     world::KernelWorld,
 };
 use dif::program::ProbeDesc;
@@ -22,6 +22,7 @@ use dlang::{
 
 use crate::{
     invocation::Invocation,
+    one_cpu,
     scripts::{Reports, Script, Scripts},
     tracing::{Failure, Program, complain, find},
 };
@@ -98,7 +99,9 @@ fn write(saved: &Saved, invocation: &Invocation) -> Result<(), Failure> {
     let name = invocation.output.as_deref().unwrap_or_default();
     let fail = |why: String| Failure(format!("failed to save the program in {name}: {why}"));
     let bytes = saved.write().map_err(|error| fail(error.to_string()))?;
-    fs::write(name, bytes).map_err(|error| fail(error.to_string()))
+    fs::write(name, bytes).map_err(|error| {
+        Failure(format!("failed to open output file '{name}': {}", system_words(&error)))
+    })
 }
 
 /// `-e -o file`.
@@ -120,7 +123,8 @@ pub(crate) fn save(
 
 fn read(name: &str) -> Result<Saved, Failure> {
     let fail = |why: String| Failure(format!("failed to load program {name}: {why}"));
-    let bytes = fs::read(name).map_err(|error| fail(error.to_string()))?;
+    let bytes = fs::read(name)
+        .map_err(|error| Failure(format!("failed to open {name}: {}", system_words(&error))))?;
     Saved::read(&bytes).map_err(|error| fail(error.to_string()))
 }
 
@@ -144,6 +148,7 @@ pub(crate) fn relink(invocation: &Invocation, options: &Options) -> Result<(), F
 pub(crate) struct SavedProgram {
     name: String,
     saved: Saved,
+    cpu: Option<u32>,
 }
 
 impl SavedProgram {
@@ -151,13 +156,14 @@ impl SavedProgram {
     ///
     /// # Errors
     /// It cannot be read, or was saved with `-E` and is run without, or the other way round.
-    pub(crate) fn open(name: &str, guests: bool) -> Result<Self, Failure> {
+    pub(crate) fn open(name: &str, guests: bool, options: &Options) -> Result<Self, Failure> {
         let saved = read(name)?;
         if saved.with_target && !guests {
             let text = format!("failed to load program {name}: it was saved with -E: run it so");
             return Err(Failure(text));
         }
-        Ok(Self { name: name.to_owned(), saved })
+        // A script's own `#pragma D option cpu` was compiled into it.
+        Ok(Self { name: name.to_owned(), saved, cpu: options.cpu })
     }
 
     pub(crate) fn into_program(self) -> Program {
@@ -199,9 +205,12 @@ impl ScriptCompiler for SavedProgram {
             let text = "it was compiled for another operating system's types";
             return Err(format!("failed to load program {}: {text}", self.name));
         }
-        self.saved
-            .link(world)
-            .map_err(|error| format!("failed to load program {}: {error}", self.name))
+        let failed = |why: String| format!("failed to load program {}: {why}", self.name);
+        let mut linked = self.saved.link(world).map_err(|error| failed(error.to_string()))?;
+        if let Some(cpu) = self.cpu {
+            one_cpu::restrict(&mut linked.program, cpu).map_err(failed)?;
+        }
+        Ok(linked)
     }
 
     fn no_match(&self, description: usize) -> String {

@@ -1,17 +1,10 @@
 //! The programs of one command line, as a session wants them compiled.
 
-use std::{
-    cell::RefCell,
-    collections::BTreeMap,
-    fs,
-    io::Write as _,
-    process::{Command, Stdio},
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::BTreeMap, fs, rc::Rc};
 
 use consumer::{
     options::{From as SetFrom, Options},
-    session::ScriptCompiler,
+    session::{ScriptCompiler, printer::system_words},
 };
 use dif::program::ProbeDesc;
 use dlang::{
@@ -19,12 +12,16 @@ use dlang::{
     ast::{Item, Pragma, PragmaKind},
     compiler::{CompileOptions, Compiler},
     macros::Macros,
+    parser::unknown_id,
     source::{Origin, SourceId, Span, SpecKind},
     stability::Report,
     world::{ArgTypes, Bare},
 };
 
-use crate::invocation::{Invocation, ProgramArgument, ProgramKind};
+use crate::{
+    cpp,
+    invocation::{Invocation, ProgramArgument, ProgramKind},
+};
 
 /// The compiler's part of a command line's options.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +87,7 @@ pub struct Scripts {
     errtags: bool,
     options: Options,
     scripts: Vec<Script>,
+    ids: Vec<SourceId>,
     descriptions: Vec<ProbeDesc>,
     places: Vec<Span>,
     reports: Reports,
@@ -125,6 +123,7 @@ impl Scripts {
             errtags: options.errtags,
             options: options.session.clone(),
             scripts: Vec::new(),
+            ids: Vec::new(),
             descriptions: Vec::new(),
             places: Vec::new(),
             reports: Reports::default(),
@@ -136,9 +135,6 @@ impl Scripts {
             all.add(program, text)?;
         }
         all.compiler.set_cpu(all.options.cpu);
-        if !invocation.programs.is_empty() {
-            all.compiler.check_arguments().map_err(|error| all.rendered(&error))?;
-        }
         Ok(all)
     }
 
@@ -158,8 +154,12 @@ impl Scripts {
             None => Origin::File(program.text.clone()),
         };
         let id = self.compiler.add_script(origin, text).map_err(|error| self.rendered(&error))?;
+        self.ids.push(id);
         let first = self.descriptions.len();
         self.take_descriptions(id)?;
+        if !self.has("argref") {
+            self.compiler.check_arguments(id).map_err(|error| self.rendered(&error))?;
+        }
         let is_script = program.kind == ProgramKind::Script;
         let cut = if is_script { None } else { program.text.find(['{', '/', ';']) };
         self.scripts.push(Script {
@@ -211,6 +211,19 @@ impl Scripts {
         limit.into_iter().for_each(|least| self.compiler.set_least(least));
     }
 
+    /// Whether any clause has a predicate or does anything.
+    #[must_use]
+    pub fn have_actions(&self) -> bool {
+        let acts = |item: &Item| match item {
+            Item::Clause(clause) => {
+                let body = clause.body.as_ref();
+                clause.predicate.is_some() || body.is_some_and(|body| !body.statements.is_empty())
+            }
+            _ => false,
+        };
+        self.ids.iter().any(|id| self.compiler.items(*id).iter().any(acts))
+    }
+
     /// What is known of the stability of what the scripts use, now and whenever they are compiled.
     #[must_use]
     pub fn reports(&self) -> Reports {
@@ -220,20 +233,36 @@ impl Scripts {
     /// A C header for the probes that the scripts declare. `name`: the file's.
     ///
     /// # Errors
-    /// What is wrong in the scripts, or that they declare nothing, in words.
+    /// What is wrong in the scripts, in words.
     pub fn header(&mut self, name: &str) -> Result<String, String> {
         let providers = self.compiler.providers(&Bare);
         let providers = providers.map_err(|error| self.rendered(&error).0)?;
-        if providers.is_empty() {
-            return Err(format!("failed to create header {name}: no provider is declared"));
-        }
         Ok(dlang::header::generate(&providers, name))
     }
 
     /// Whether descriptions may match nothing: `-x zdefs`, or a script's own wish.
     #[must_use]
     pub fn zdefs(&self) -> bool {
-        self.options.compiler.iter().any(|(name, _)| name == "zdefs")
+        self.has("zdefs")
+    }
+
+    /// Whether an option of the compiler was set.
+    fn has(&self, option: &str) -> bool {
+        self.options.compiler.iter().any(|(name, _)| name == option)
+    }
+
+    /// Why a description that matches no probe is refused.
+    fn missing(&self, description: usize) -> Error {
+        let desc = self.descriptions.get(description).cloned().unwrap_or_default();
+        let (tag, message) = if desc.id == 0 {
+            let zero =
+                || format!("probe description {} does not match any probes", described(&desc));
+            no_process(&desc.provider).unwrap_or_else(|| (ErrorTag::PdescZero, zero()))
+        } else {
+            (ErrorTag::PdescInval, unknown_id(desc.id))
+        };
+        let span = self.places.get(description).copied().unwrap_or_default();
+        Error::new(tag, span, message)
     }
 }
 
@@ -262,13 +291,13 @@ impl ScriptCompiler for Scripts {
     }
 
     fn no_match(&self, description: usize) -> String {
-        let desc = self.descriptions.get(description).cloned().unwrap_or_default();
-        let what = if desc.id == 0 { described(&desc) } else { desc.id.to_string() };
-        let (tag, message) = no_process(&desc.provider).unwrap_or_else(|| {
-            (ErrorTag::PdescZero, format!("probe description {what} does not match any probes"))
-        });
-        let span = self.places.get(description).copied().unwrap_or_default();
-        self.compiler.render(&Error::new(tag, span, message), self.errtags)
+        let error = self.missing(description);
+        self.compiler.render(&error, self.errtags)
+    }
+
+    fn set_missing(&mut self, description: usize) {
+        let error = self.missing(description);
+        self.compiler.set_missing(description, error);
     }
 }
 
@@ -310,7 +339,8 @@ fn libraries(options: &Options) -> Result<Vec<(String, Vec<u8>)>, ScriptError> {
         paths.sort();
         for path in paths {
             let text = fs::read(&path).map_err(|error| {
-                ScriptError(format!("failed to open library {}: {error}", path.display()))
+                let why = system_words(&error);
+                ScriptError(format!("failed to open library {}: {why}", path.display()))
             })?;
             all.push((path.display().to_string(), text));
         }
@@ -379,46 +409,11 @@ fn has_option(text: &[u8], name: &str) -> bool {
 /// A script's text, run through cpp if that is asked for.
 fn read_script(name: &str, options: &ScriptOptions) -> Result<Vec<u8>, ScriptError> {
     let text = fs::read(name).map_err(|error| {
-        ScriptError(format!("dtrace: failed to open {name}: {}", plain(&error)))
+        ScriptError(format!("dtrace: failed to open {name}: {}", system_words(&error)))
     })?;
     if !options.preprocess {
         return Ok(text);
     }
-    preprocess(name, &text, options).map_err(|error| {
-        ScriptError(format!("dtrace: failed to compile script {name}: cpp: {}", plain(&error)))
-    })
-}
-
-/// The system's words for an error, without the number Rust adds.
-fn plain(error: &std::io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
-        None => error.to_string(),
-    }
-}
-
-/// Runs cpp over a text whose `#!` line, if it has one, is left out.
-fn preprocess(name: &str, text: &[u8], options: &ScriptOptions) -> std::io::Result<Vec<u8>> {
-    let body = if text.starts_with(b"#!") {
-        let end = text.iter().position(|&b| b == b'\n').unwrap_or(text.len());
-        text.get(end..).unwrap_or_default()
-    } else {
-        text
-    };
-    let dir = std::path::Path::new(name).parent().filter(|dir| !dir.as_os_str().is_empty());
-    let mut command = Command::new(options.cpp.as_deref().unwrap_or("cpp"));
-    command.args(&options.cpp_arguments).args(dir.map(|dir| format!("-I{}", dir.display())));
-    command.args(["-D__HYPERTRACE__=1", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut cpp = command.spawn()?;
-    let mut stdin = cpp.stdin.take();
-    let input = body.to_vec();
-    // cpp writes while it reads: feeding it from here alone could block both.
-    let feeder =
-        std::thread::spawn(move || stdin.as_mut().map_or(Ok(()), |to| to.write_all(&input)));
-    let output = cpp.wait_with_output()?;
-    let fed = feeder.join().unwrap_or(Ok(()));
-    if !output.status.success() {
-        return Err(std::io::Error::other(format!("{}", output.status)));
-    }
-    fed.map(|()| output.stdout)
+    cpp::run(name, &text, options.cpp.as_deref(), &options.cpp_arguments)
+        .map_err(|error| ScriptError(format!("dtrace: failed to compile script {name}: {error}")))
 }

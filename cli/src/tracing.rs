@@ -11,11 +11,12 @@ use consumer::{
     options::{From, Options},
     session::{
         ScriptCompiler, Session, SessionError, Setup,
-        printer::Printer,
+        printer::{Printer, RecordError, system_words},
         processes::Processes,
         run::Outside,
         sink::{Sink, append_to},
     },
+    world::KernelWorld,
 };
 use dif::program::ProbeDesc;
 use nix::{
@@ -25,7 +26,7 @@ use nix::{
 };
 
 use crate::{
-    invocation::{Invocation, Mode, OptionArgument, ProgramKind},
+    invocation::{Invocation, Mode, OptionArgument, VictimArgument},
     list::{Listing, list},
     machines::{self, Found},
     report,
@@ -36,6 +37,9 @@ use crate::{
 
 /// Bytes of output that are written at once, or less when there is no more for now.
 const OUTPUT_ROOM: usize = 64 << 10;
+
+/// What a shell says of a program that SIGPIPE has ended: nobody reads the output any more.
+const UNREAD: i32 = 128 + 13;
 
 /// Says something on standard error, as dtrace(1) does. Nobody may be reading there any more
 /// (`2>&1 | head`): that is no reason to die before the guests are let go.
@@ -57,7 +61,7 @@ impl std::convert::From<SessionError> for Failure {
 
 impl std::convert::From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self(format!("failed to write to <stdout>: {error}"))
+        Self(format!("failed to write to <stdout>: {}", system_words(&error)))
     }
 }
 
@@ -75,7 +79,7 @@ pub fn main(invocation: &Invocation) -> u8 {
 
 fn carry_out(invocation: &Invocation) -> Result<i32, Failure> {
     if invocation.mode == Mode::Version {
-        println!("dtrace: HyperTrace {}, Sun D 1.13", env!("CARGO_PKG_VERSION"));
+        println!("dtrace: Sun D 1.13");
         return Ok(0);
     }
     let mut options = Options::default();
@@ -89,9 +93,16 @@ fn carry_out(invocation: &Invocation) -> Result<i32, Failure> {
         return saving::relink(invocation, &options).map(|()| 0);
     }
     let processes = processes(invocation, &options)?;
+    if invocation.programs.is_empty() && invocation.saved.is_none() {
+        match invocation.mode {
+            Mode::Trace => return Err(Failure("no probes specified".to_owned())),
+            Mode::Compile => return Ok(0),
+            _ => {}
+        }
+    }
     compiler.target = processes.target();
     if let Some(file) = &invocation.saved {
-        let program = SavedProgram::open(file, invocation.guests)?.into_program();
+        let program = SavedProgram::open(file, invocation.guests, &options)?.into_program();
         #[cfg(target_os = "linux")]
         start_programs(program.compiler.descriptions(), false, &processes)?;
         return trace(invocation, options, program, processes);
@@ -192,8 +203,7 @@ fn output(invocation: &Invocation) -> Result<Box<dyn Write>, Failure> {
     match &invocation.output {
         None => Ok(Box::new(BufWriter::with_capacity(OUTPUT_ROOM, io::stdout()))),
         Some(name) => append_to(name).map_err(|error| {
-            let why = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw).desc();
-            Failure(format!("failed to open output file '{name}': {why}"))
+            Failure(format!("failed to open output file '{name}': {}", system_words(&error)))
         }),
     }
 }
@@ -211,9 +221,10 @@ fn say_missing(found: &Found, descriptions: Option<&[ProbeDesc]>) {
 fn list_probes(
     invocation: &Invocation,
     options: &Options,
-    scripts: Scripts,
+    mut scripts: Scripts,
 ) -> Result<i32, Failure> {
     let mut found = find(invocation)?;
+    check_listed(options, &mut scripts, &mut found)?;
     let descriptions = (!invocation.programs.is_empty()).then(|| scripts.descriptions());
     say_missing(&found, descriptions);
     let mut out = output(invocation)?;
@@ -233,31 +244,71 @@ fn list_probes(
             Ok(0)
         }
         // Whoever read the list has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(UNREAD),
         Err(error) => Err(error.into()),
     }
 }
 
-/// `-h`: the header goes to `-o`'s file, or beside the first script (`shop.d`: `shop.h`).
+/// What is wrong in the programs is said before their probes are listed; that a description matches
+/// nothing is no error, unless it is a number.
+fn check_listed(
+    options: &Options,
+    scripts: &mut Scripts,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    let descriptions = scripts.descriptions().to_vec();
+    let numbered = descriptions.iter().enumerate().filter(|(_, desc)| desc.id != 0);
+    for (at, desc) in numbered {
+        let mut machines = found.machines.iter();
+        if !machines.any(|machine| machine.matching(desc, options.resolvers).next().is_some()) {
+            return Err(Failure(scripts.no_match(at)));
+        }
+    }
+    if !scripts.have_actions() {
+        return Ok(());
+    }
+    for machine in &mut found.machines {
+        for desc in &descriptions {
+            // A probe that cannot be made on demand is one that does not match.
+            let _ = machine.provide(desc, &mut found.numbers);
+        }
+    }
+    for machine in &found.machines {
+        let world = KernelWorld::new(vec![machine], options.resolvers);
+        scripts.compile(&world).map_err(Failure)?;
+    }
+    Ok(())
+}
+
+/// `-h`: the header goes to `-o`'s file, or to one with the script's name in the working directory
+/// (`lib/shop.d`: `shop.h`).
 fn header(invocation: &Invocation, mut scripts: Scripts) -> Result<(), Failure> {
-    let script = invocation.programs.iter().find(|program| program.kind == ProgramKind::Script);
-    let script = script.map_or("", |program| program.text.as_str());
-    let beside = || Path::new(script).with_extension("h").display().to_string();
-    let name = invocation.output.clone().unwrap_or_else(beside);
+    let script = invocation.programs.first().map_or("", |program| program.text.as_str());
+    let here = || {
+        let name = Path::new(script).with_extension("h");
+        name.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    };
+    let name = invocation.output.clone().unwrap_or_else(here);
     let text = scripts.header(&name).map_err(Failure)?;
-    std::fs::write(&name, text)
-        .map_err(|error| Failure(format!("failed to write header file {name}: {error}")))
+    std::fs::write(&name, text).map_err(|error| {
+        Failure(format!("failed to open header file '{name}': {}", system_words(&error)))
+    })
 }
 
 /// Starts the commands of `-c`, each stopped before its first instruction, and grabs the
 /// processes of `-p`.
 fn processes(invocation: &Invocation, options: &Options) -> Result<Processes, Failure> {
     let mut all = Processes::default();
-    for line in &invocation.commands {
-        all.add_command(start_command(line, options)?);
-    }
-    for pid in &invocation.pids {
-        all.grab(*pid).map_err(|error| Failure(error.to_string()))?;
+    for victim in &invocation.victims {
+        match victim {
+            VictimArgument::Command(line) => all.add_command(start_command(line, options)?),
+            VictimArgument::Pid(text) => {
+                // As strtol(3) reads it: blanks and a sign may stand in front.
+                let pid = text.trim_start().parse::<i64>();
+                let pid = pid.map_err(|_| Failure(format!("invalid pid: {text}")))?;
+                all.grab(pid).map_err(|error| Failure(error.to_string()))?;
+            }
+        }
     }
     Ok(all)
 }
@@ -325,7 +376,7 @@ fn trace(
     };
     let mut session = Session::prepare(setup)?;
     if invocation.disassemble || session.wants("verbose") {
-        disassemble(&session);
+        disassemble(&session, invocation.guests);
     }
     let compiles = invocation.mode == Mode::Compile;
     let mut total = 0;
@@ -360,7 +411,14 @@ fn trace(
         complain("allowing destructive actions");
     }
     let outside = Outside { signals: Some(signals.as_fd()), processes };
-    session.run(outside).map_err(Into::into)
+    match session.run(outside) {
+        Err(SessionError::Output(RecordError::Write { unread: true, .. })) => Ok(UNREAD),
+        Err(SessionError::Output(RecordError::Write { words, .. })) => {
+            let file = invocation.output.as_deref().unwrap_or("<stdout>");
+            Err(Failure(format!("failed to write to {file}: {words}")))
+        }
+        ended => ended.map_err(Into::into),
+    }
 }
 
 /// `-v`: how stable what one program uses is; with `-e` each of its descriptions too.
@@ -408,12 +466,18 @@ fn start_programs(
     Ok(())
 }
 
-/// `-S`: every program's objects, on standard error as in dtrace(1).
-fn disassemble(session: &Session) {
+/// `-S`: every program's objects, on standard error as in dtrace(1); with guests, each program after
+/// the machine that it is for.
+fn disassemble(session: &Session, guests: bool) {
     for (world, program) in session.programs() {
-        for (number, difo) in program.difos.iter().enumerate() {
-            let listing = dif::disasm::listing(difo);
-            let _heard = writeln!(io::stderr(), "\n{world}: DIFO {number}\n{listing}");
+        if guests {
+            let _heard = writeln!(io::stderr(), "\n{world}:");
+        }
+        for difo in &program.difos {
+            let address = std::ptr::from_ref(difo).addr();
+            let listing =
+                dif::disasm::listing(difo).replacen("DIFO", &format!("DIFO 0x{address:x}"), 1);
+            let _heard = write!(io::stderr(), "\n{listing}");
         }
     }
 }

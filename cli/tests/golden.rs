@@ -64,6 +64,7 @@ fn check_name(script: &Path, output: &Output) -> Result<(), String> {
                 "PRINCIPAL" => " drop",
                 "AGGREGATION" => " aggregation drop",
                 "DYNAMIC" => " dynamic variable drop",
+                "SPEC" => " speculative drop",
                 "SPECUNAVAIL" => "(no speculative buffer available)",
                 "DBLERROR" => " in ERROR probe enabling",
                 _ => return Err(format!("unknown kind of drops {kind}")),

@@ -422,19 +422,19 @@ mod tests {
         let expected = "\
 DIFO returns D type (integer) (size 4)
 OFF OPCODE      INSTRUCTION
-00: 25000001    setx DT_INTEGER[0], %r1     ! 0x1
-01: 29050002    ldgs DT_VAR(1280), %r2      ! DT_VAR(1280) = \"n\"
-02: 29011603    ldgs DT_VAR(278), %r3       ! DT_VAR(278) = \"pid\"
-03: 26000004    sets DT_STRING[0], %r4      ! \"hi\"
-04: 2f000c04    call DIF_SUBR(12), %r4      ! strlen
-05: 31000004    pushtv DT_TYPE(0), %r0, %r4 ! DT_TYPE(0) = D type
-06: 2a050001    stgs %r1, DT_VAR(1280)      ! DT_VAR(1280) = \"n\"
+00: 25000001    setx DT_INTEGER[0], %r1\t\t! 0x1
+01: 29050002    ldgs DT_VAR(1280), %r2\t\t! DT_VAR(1280) = \"n\"
+02: 29011603    ldgs DT_VAR(278), %r3\t\t! DT_VAR(278) = \"pid\"
+03: 26000004    sets DT_STRING[0], %r4\t\t! \"hi\"
+04: 2f000c04    call DIF_SUBR(12), %r4\t\t! strlen
+05: 31000004    pushtv DT_TYPE(0), %r0, %r4\t\t! DT_TYPE(0) = D type
+06: 2a050001    stgs %r1, DT_VAR(1280)\t\t! DT_VAR(1280) = \"n\"
 07: 1f040005    ldub [%r4], %r5
 08: 3c050004    stb  %r5, [%r4]
 09: 23000001    ret  %r1
 
 NAME             ID   KND SCP FLAG TYPE
-n                500  scl glb r/w  D type (integer) (size 8)
+n                1280 scl glb r/w  D type (integer) (size 8)
 ";
         assert_eq!(disasm::listing(&difo), expected);
     }

@@ -25,6 +25,9 @@ pub(crate) const CTF_KINDS: [&str; 14] = [
     "forward", "typedef", "volatile", "const", "restrict",
 ];
 
+/// What `sizeof (string)` is.
+const STRING_SIZE: u32 = 256;
+
 /// The bytes of a string, so that quotes, controls and what is not ASCII can be read back.
 pub(crate) struct Quoted<'a>(pub(crate) &'a [u8]);
 
@@ -34,7 +37,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// A type as `dtrace -S` writes it.
+/// A type as `dtrace -S` writes it. Strings without a size of their own have D's.
 pub(crate) struct TypeName(pub(crate) DifType);
 
 impl fmt::Display for TypeName {
@@ -49,20 +52,17 @@ impl fmt::Display for TypeName {
             Some(name) => write!(f, " ({name})")?,
             None => write!(f, " ({ckind})")?,
         }
-        if flags & tf::BYREF != 0 {
-            write!(f, " by ref")?;
-        }
         if flags & tf::BYUREF != 0 {
             write!(f, " by user ref")?;
+        } else if flags & tf::BYREF != 0 {
+            write!(f, " by ref")?;
         }
-        if size != 0 {
-            write!(f, " (size {size})")?;
-        }
-        Ok(())
+        let size = if kind == kind::STRING && size == 0 { STRING_SIZE } else { size };
+        write!(f, " (size {size})")
     }
 }
 
-/// A DIFO as `dtrace -S` lists it.
+/// A DIFO as `dtrace -S` lists it, without an address in the first line.
 #[must_use]
 pub fn listing(difo: &Difo) -> String {
     let mut out = format!("DIFO returns {}\n", TypeName(difo.ret));
@@ -72,7 +72,7 @@ pub fn listing(difo: &Difo) -> String {
         // Writing to a string cannot fail.
         let _ = write!(out, "{at:02}: {word:08x}    ");
         let _ = match note {
-            Some(note) => writeln!(out, "{text:<27} ! {note}"),
+            Some(note) => writeln!(out, "{text}\t\t! {note}"),
             None => writeln!(out, "{text}"),
         };
     }
@@ -148,7 +148,7 @@ impl fmt::Display for Variable<'_> {
         };
         let (kind, scope) = (kind_name(entry), scope_name(entry.scope));
         let ty = TypeName(entry.ty);
-        write!(f, "{:<16} {:<4x} {kind:<3} {scope:<3} {flags:<4} {ty}", entry.name, entry.id)
+        write!(f, "{:<16} {:<4} {kind:<3} {scope:<3} {flags:<4} {ty}", entry.name, entry.id)
     }
 }
 

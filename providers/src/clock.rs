@@ -21,6 +21,7 @@ use nix::{
 use crate::{
     identity::Identity,
     interval::{TimedKind, TimedProbe},
+    react::react,
 };
 
 /// A timed probe that is enabled.
@@ -86,7 +87,7 @@ impl Clocks {
                 let identity = Identity::of_this_thread();
                 run(&ticks, &stop, |probe| {
                     let _serial = serial.lock().unwrap_or_else(PoisonError::into_inner);
-                    let _ = engine.fire(LocalSlot(0), probe, &identity);
+                    react(engine.fire(LocalSlot(0), probe, &identity));
                 });
             });
         }
@@ -97,7 +98,7 @@ impl Clocks {
                 pin(cpu);
                 let identity = Identity::of_this_thread();
                 run(&profiles, &stop, |probe| {
-                    let _ = engine.fire(LocalSlot(cpu + 1), probe, &identity);
+                    react(engine.fire(LocalSlot(cpu + 1), probe, &identity));
                 });
             });
         }

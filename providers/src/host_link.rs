@@ -30,6 +30,7 @@ use crate::{
     cpus,
     identity::Identity,
     interval::{TimedKind, TimedProbe, timed_probe},
+    react::{beyond, react},
 };
 #[cfg(target_os = "linux")]
 use crate::{
@@ -269,6 +270,8 @@ pub struct HostLink {
     table: Table,
     session: Option<SessionId>,
     enabled: Vec<ProbeId>,
+    /// For each clause what no thread of ours can do.
+    beyond: Vec<Option<&'static str>>,
     clocks: Option<Clocks>,
     serial: Arc<std::sync::Mutex<()>>,
     /// The number of the last enabling of which something could not be carried out.
@@ -303,6 +306,7 @@ impl HostLink {
             table,
             session: None,
             enabled: Vec::new(),
+            beyond: Vec::new(),
             clocks: None,
             serial: Arc::default(),
             #[cfg(target_os = "linux")]
@@ -333,6 +337,19 @@ impl HostLink {
 
     fn session(&self) -> Result<SessionId, LinkError> {
         self.session.ok_or_else(|| LinkError::Refused("the host has no session".to_owned()))
+    }
+
+    /// Whether clauses that are to fire in our own threads ask for nothing but what these can do.
+    fn check_within_reach(&self, enablings: &[Enabling]) -> Result<(), LinkError> {
+        for enabling in enablings {
+            let clause = usize::try_from(enabling.ecb).unwrap_or(usize::MAX);
+            if let Some(Some(what)) = self.beyond.get(clause) {
+                let names = self.table.names(enabling.probe).unwrap_or_default().join(":");
+                let why = "it is for guests, not for the host";
+                return Err(LinkError::Refused(format!("{names}: {what} cannot run: {why}")));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -466,6 +483,7 @@ impl MachineLink for HostLink {
     fn load(&mut self, _generation: u64, dof: &[u8]) -> Result<(), LinkError> {
         let loaded = self.engine.load(self.session()?, dof);
         loaded.map_err(|error| LinkError::Refused(error.to_string()))?;
+        self.beyond = beyond(dof).map_err(|error| LinkError::Refused(error.to_string()))?;
         #[cfg(target_os = "linux")]
         self.table.kernel.load(dof)?;
         Ok(())
@@ -478,6 +496,7 @@ impl MachineLink for HostLink {
             .filter(|enabling| !self.table.in_kernel(enabling.probe))
             .copied()
             .collect();
+        self.check_within_reach(&mine)?;
         self.engine
             .enable(session, &mine, &self.table)
             .map_err(|error| LinkError::Refused(error.to_string()))?;
@@ -501,7 +520,7 @@ impl MachineLink for HostLink {
 
     fn fire(&mut self, probe: ProbeId) {
         let _serial = self.serial.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let _ = self.engine.fire(LocalSlot(0), probe, &Identity::of_this_thread());
+        react(self.engine.fire(LocalSlot(0), probe, &Identity::of_this_thread()));
     }
 
     fn activate(&mut self, on: bool) {

@@ -8,6 +8,7 @@ mod identity;
 pub mod interval;
 #[cfg(target_os = "linux")]
 pub mod linux;
+mod react;
 #[cfg(target_os = "linux")]
 pub mod user;
 

@@ -80,6 +80,8 @@ pub struct Compiler {
     /// `-L`: libraries of the user's own, in the order in which they need each other.
     own_libraries: Vec<Items>,
     registry: Registry,
+    /// [`Compiler::set_missing`].
+    missing: Option<(usize, Error)>,
 }
 
 /// A script as it was read when it was added.
@@ -102,6 +104,7 @@ impl Compiler {
             libraries: Vec::new(),
             own_libraries: Vec::new(),
             registry: Registry::default(),
+            missing: None,
         }
     }
 
@@ -116,6 +119,7 @@ impl Compiler {
         text: impl Into<Vec<u8>>,
     ) -> Result<SourceId, Error> {
         let id = self.add(origin, text)?;
+        self.options.macros.begin_text();
         let asked = RefCell::new(HashMap::new());
         let is_type = |name: &str| {
             let answer = is_likely_type(name);
@@ -194,12 +198,20 @@ impl Compiler {
         self.options.cpu = cpu;
     }
 
-    /// Whether the scripts used all their arguments.
+    /// Whether the script that was taken in last, this one, uses the last argument.
     ///
     /// # Errors
     /// `D_MACRO_UNUSED`.
-    pub fn check_arguments(&self) -> Result<(), Error> {
-        self.options.macros.check_all_used()
+    pub fn check_arguments(&self, id: SourceId) -> Result<(), Error> {
+        let end = self.sources.get(id).map_or(0, |source| source.text().len());
+        let end = u32::try_from(end).unwrap_or(u32::MAX);
+        self.options.macros.check_last_used(Span { source: id, start: end, end })
+    }
+
+    /// A description that matches nothing on any machine, counted over all scripts, and what to say
+    /// of it. Compiling ends there, unless there is an error before it.
+    pub fn set_missing(&mut self, description: usize, error: Error) {
+        self.missing = Some((description, error));
     }
 
     /// All texts, for errors' places.
@@ -249,6 +261,7 @@ impl Compiler {
             with_targets: self.options.with_target,
             wants_stability: self.options.stability || self.options.least.is_some(),
             cpu: self.options.cpu,
+            missing: self.missing.clone(),
             ..Unit::default()
         };
         unit.stabilities.least = self.options.least;
@@ -430,6 +443,8 @@ struct Unit {
     wants_stability: bool,
     /// [`CompileOptions::cpu`].
     cpu: Option<u32>,
+    /// [`Compiler::set_missing`].
+    missing: Option<(usize, Error)>,
     stabilities: Stabilities,
     stability: Vec<Report>,
 }
@@ -530,6 +545,9 @@ impl Unit {
         for spec in &clause.probes {
             let specifier = self.specifiers;
             self.specifiers += 1;
+            if let Some((_, error)) = self.missing.as_ref().filter(|(at, _)| *at == specifier) {
+                return Err(error.clone());
+            }
             cx.begin(&spec.desc);
             if let Some(recorder) = &mut cx.types.recorder {
                 recorder.begin_clause();

@@ -84,17 +84,22 @@ impl Macros {
         }
     }
 
-    /// The first argument that no text has used so far.
+    /// Another text is read: none of the arguments is used in it yet.
+    pub fn begin_text(&self) {
+        self.used.borrow_mut().clear();
+    }
+
+    /// Whether the text that was read last uses the last argument; it is not asked about others.
     ///
     /// # Errors
     /// `D_MACRO_UNUSED`, unless `defaultargs` is set.
-    pub fn check_all_used(&self) -> Result<(), Error> {
-        let used = self.used.borrow();
-        let mut rest = self.args.iter().enumerate().skip(1);
-        match rest.find(|(index, _)| !used.contains(index)) {
-            Some((index, text)) if !self.default_args => {
+    pub fn check_last_used(&self, end: Span) -> Result<(), Error> {
+        let index = self.args.len().saturating_sub(1);
+        match self.args.last() {
+            Some(text) if index > 0 && !self.default_args => {
                 let message = format!("extraneous argument '{text}' (${index} is not referenced)");
-                Err(Error::unplaced(ErrorTag::MacroUnused, message))
+                let used = self.used.borrow().contains(&index);
+                if used { Ok(()) } else { Err(Error::new(ErrorTag::MacroUnused, end, message)) }
             }
             _ => Ok(()),
         }
@@ -171,14 +176,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unused_argument_is_named() {
+    fn an_unused_last_argument_is_named() {
         let macros = Macros::new().with_args(["x.d", "a", "b"]);
         macros.arg(1, Span::default()).unwrap();
-        let error = macros.check_all_used().unwrap_err();
+        let error = macros.check_last_used(Span::default()).unwrap_err();
         assert_eq!(error.tag, ErrorTag::MacroUnused);
         assert_eq!(error.message, "extraneous argument 'b' ($2 is not referenced)");
+        macros.begin_text();
         macros.arg(2, Span::default()).unwrap();
-        assert_eq!(macros.check_all_used(), Ok(()));
+        assert_eq!(macros.check_last_used(Span::default()), Ok(()));
+        let none = Macros::new().with_args(["x.d"]);
+        assert_eq!(none.check_last_used(Span::default()), Ok(()));
     }
 
     #[test]
@@ -186,7 +194,7 @@ mod tests {
         let mut macros = Macros::new().with_args(["x.d", "a"]);
         macros.set_default_args(true);
         assert_eq!(macros.arg(7, Span::default()), Ok(None));
-        assert_eq!(macros.check_all_used(), Ok(()));
+        assert_eq!(macros.check_last_used(Span::default()), Ok(()));
     }
 
     #[test]

@@ -345,16 +345,29 @@ impl Context<'_> {
 
     pub(crate) fn probe_id(&self, start: u32, id: IntLit, end: u32) -> Outcome<ProbeSpec> {
         let span = self.span(start, end);
-        match u32::try_from(id.value) {
-            Ok(id) if id > 0 => {
-                Ok(ProbeSpec { desc: ProbeDesc { id, ..ProbeDesc::default() }, span })
+        let value = id.value;
+        let invalid = |message| Err(user(Error::new(ErrorTag::PdescInval, span, message)));
+        let others = match self.kind {
+            Some(SpecKind::Provider) => "providers",
+            Some(SpecKind::Module) => "modules",
+            Some(SpecKind::Function) => "functions",
+            Some(SpecKind::Name | SpecKind::Id) | None => "",
+        };
+        match u32::try_from(value) {
+            Err(_) => invalid(format!("identifier {value} exceeds maximum probe id")),
+            Ok(_) if !others.is_empty() => {
+                invalid(format!("probe identifier {value} not permitted when specifying {others}"))
             }
-            _ => {
-                let message = format!("invalid probe id {}", id.value);
-                Err(user(Error::new(ErrorTag::PdescInval, span, message)))
-            }
+            Ok(0) => invalid(unknown_id(0)),
+            Ok(id) => Ok(ProbeSpec { desc: ProbeDesc { id, ..ProbeDesc::default() }, span }),
         }
     }
+}
+
+/// What is said of a number that no probe has.
+#[must_use]
+pub fn unknown_id(id: u32) -> String {
+    format!("invalid probe identifier {id}: Unknown probe identifier")
 }
 
 /// Actions of statements.

@@ -48,11 +48,11 @@ pub fn parse_probe_desc(
         // Counted from the right, where 4 is the target whatever the last field is.
         let place = place + 4 - most;
         if place > 4 {
-            return Err(invalid("too many fields"));
+            return Err(invalid("Overspecified probe description"));
         }
         if place == 4 && !with_target {
             return Err(invalid(
-                "too many fields (a leading target:provider:… needs the option -E)",
+                "Overspecified probe description (a leading target: needs the option -E)",
             ));
         }
         let value = expand(field, span, macros)?;

@@ -199,8 +199,12 @@ pub const MAX_VARS: u32 = 65_536;
 pub const MAX_STRSIZE: u32 = 64 << 10;
 /// The largest buffer of a slot.
 pub const MAX_BUFFER: u64 = 1 << 34;
-/// The smallest buffer of a slot.
-pub const MIN_BUFFER: u64 = 4096;
+/// The smallest buffer of a slot, as in classic DTrace.
+pub const MIN_BUFFER: u64 = 8;
+/// The smallest memory that an aggregation buffer takes: its table's head, and no room for a key.
+pub(crate) const MIN_AGGREGATION: u64 = 72;
+/// Buffers from here on are whole pages.
+const PAGED: u64 = 64 << 10;
 /// The most speculations.
 pub const MAX_SPECULATIONS: u32 = 1024;
 /// The longest key of a dynamic variable, in words.
@@ -257,11 +261,19 @@ impl ArenaConfig {
             .saturating_add(self.specsize.saturating_mul(u64::from(self.nspec)))
     }
 
-    /// Rounds buffers up to whole pages of 4 KiB; classic DTrace's minimum is smaller.
+    /// Rounds buffers down to whole words, as classic DTrace does, and large ones up to whole pages of
+    /// 4 KiB.
     pub fn round_buffers(&mut self) {
         for size in [&mut self.bufsize, &mut self.aggsize, &mut self.specsize] {
-            *size = round_up((*size).max(MIN_BUFFER), 4096);
+            let whole = (*size & !7).max(MIN_BUFFER);
+            *size = if whole < PAGED { whole } else { round_up(*size, 4096) };
         }
+    }
+
+    /// Bytes of one speculation's buffer in one slot, its counter included.
+    #[must_use]
+    pub const fn spec_bytes(&self) -> u64 {
+        round_up(self.specsize, 8)
     }
 
     /// Checks every number's range.

@@ -6,7 +6,7 @@ use core::mem::size_of;
 use dif::env::Scope;
 
 use super::{
-    config::{ArenaConfig, ConfigError, KEY_HEAD_WORDS, VarSpec, scope_raw},
+    config::{ArenaConfig, ConfigError, KEY_HEAD_WORDS, MIN_AGGREGATION, VarSpec, scope_raw},
     header::{Header, SlotHeader, VAR_ENTRY},
 };
 use crate::num::{round_up, u32_of, u64_of, us64};
@@ -209,13 +209,11 @@ fn dyn_layout(config: &ArenaConfig, start: u64) -> Result<DynLayout, ConfigError
 
 fn slot_layout(config: &ArenaConfig) -> SlotLayout {
     let buffer = after(u64_of(size_of::<SlotHeader>()), config.bufsize & !7, 64);
-    let first = after(end(buffer, 64), config.aggsize & !7, 64);
-    let second = after(end(first, 64), config.aggsize & !7, 64);
-    let specs = after(
-        end(second, 64),
-        round_up(config.specsize, 64).saturating_mul(u64::from(config.nspec)),
-        64,
-    );
+    let aggsize = (config.aggsize & !7).max(MIN_AGGREGATION);
+    let first = after(end(buffer, 64), aggsize, 64);
+    let second = after(end(first, 64), aggsize, 64);
+    let specs =
+        after(end(second, 64), config.spec_bytes().saturating_mul(u64::from(config.nspec)), 64);
     // One bucket for 64 bytes of entries, so that a full table's chains have two or so.
     let agg_buckets = 1_u32 << u32_of(us64(config.aggsize / 64)).clamp(16, 1 << 24).ilog2();
     SlotLayout { buffer, aggs: [first, second], agg_buckets, specs, stride: end(specs, PAGE) }

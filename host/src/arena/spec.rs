@@ -23,7 +23,7 @@ use super::{
     layout::Layout,
     mem::Mem,
 };
-use crate::num::{high32, join, low32, round_up, u32_of, u64_of, us, us64};
+use crate::num::{high32, join, low32, u32_of, u64_of, us, us64};
 
 const INACTIVE: u32 = 0;
 const ACTIVE: u32 = 1;
@@ -167,7 +167,7 @@ impl<'a> SpecBuffer<'a> {
     #[must_use]
     pub fn new(mem: Mem<'a>, layout: &Layout, slot_at: u64, id: u64) -> Option<Self> {
         let index = id.checked_sub(1).filter(|at| *at < u64::from(layout.config().nspec))?;
-        let size = round_up(layout.config().specsize, 64);
+        let size = layout.config().spec_bytes();
         let start = slot_at + layout.slot.specs.offset + size * index;
         let (used, words) = mem.words(us64(start), us64(size))?.split_first()?;
         Some(Self { used, words })

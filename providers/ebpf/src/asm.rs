@@ -154,6 +154,7 @@ pub(crate) enum Helper {
     GetCurrentComm = 16,
     GetCurrentTask = 35,
     GetStack = 67,
+    SendSignal = 109,
     ProbeReadUser = 112,
     ProbeReadKernel = 113,
     ProbeReadUserStr = 114,

@@ -18,6 +18,7 @@ pub mod processes;
 mod programs;
 pub mod run;
 pub mod sink;
+mod sizes;
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,11 +26,10 @@ use dif::program::ProbeDesc;
 use dlang::{Compiled, World};
 use host::{
     arena::{
-        config::{self, ArenaConfig, ConfigError},
+        config::{ArenaConfig, ConfigError},
         map::{ArenaError, ArenaMap},
         reader::Reader,
     },
-    clock,
     ecb::EcbError,
     ids::{MachineId, ProbeId},
 };
@@ -40,7 +40,7 @@ use crate::{
     discover::Watcher,
     link::{LinkError, MachineLink},
     machine::{Machine, Numbers},
-    options::{BufPolicy, From, Options},
+    options::{From, Options},
 };
 use enabled::Enabled;
 use printer::{Printer, RecordError};
@@ -48,14 +48,6 @@ use programs::Programs;
 
 /// How long a machine may take to instrument what was enabled before tracing starts without it.
 pub const ENABLE_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Slots that are kept for machines that appear while the session runs. Slots that are not used
-/// cost address space only.
-const SPARE_SLOTS: u32 = 256;
-/// … where their memory is taken at once.
-const SPARE_KERNEL_SLOTS: u32 = 16;
-/// What buffers may take together where memory is taken at once.
-const KERNEL_MEMORY: u64 = 384 << 20;
 
 /// Compiles the session's scripts: for each kernel, as often as there are kernels.
 pub trait ScriptCompiler {
@@ -70,6 +62,10 @@ pub trait ScriptCompiler {
 
     /// What to say of a description that matches no probe anywhere.
     fn no_match(&self, description: usize) -> String;
+
+    /// A description matches no probe anywhere, which is an error: compiling fails with it, or with
+    /// one that comes before it. Whoever cannot tell which is first need not.
+    fn set_missing(&mut self, _description: usize) {}
 }
 
 /// Why a session cannot go on.
@@ -90,24 +86,15 @@ pub enum SessionError {
     /// The arena cannot be made.
     #[error("could not enable tracing: {0}")]
     Arena(#[from] ArenaError),
-    /// A clause's record is longer than the principal buffer.
+    /// A buffer that is needed has less than a word.
     #[error("could not enable tracing: Enabling exceeds size of buffer")]
     TooSmall,
     /// What END records is more than the principal buffer holds.
     #[error("could not enable tracing: END enablings exceed size of principal buffer")]
     NoRoomForEnd,
     /// Buffers do not fit into memory, and `bufresize=manual` forbids to make them smaller.
-    #[error(
-        "could not enable tracing: Cannot allocate memory: the buffers of {slots} CPUs exceed {} MiB; \
-         lower bufsize or aggsize",
-        .limit >> 20
-    )]
-    Memory {
-        /// How many CPUs have buffers.
-        slots: u32,
-        /// The bytes there may be.
-        limit: u64,
-    },
+    #[error("could not enable tracing: Cannot allocate memory")]
+    Memory,
     /// A clause has no layout.
     #[error("could not enable tracing: {0}")]
     Layout(#[from] EcbError),
@@ -207,14 +194,17 @@ impl Session {
             }
         }
         let matches = count_matches(&descriptions, &machines, &options);
-        if let Some(missing) =
-            matches.iter().position(|&n| n == 0).filter(|_| !setup.allow_no_match)
-        {
-            return Err(SessionError::Compile(setup.compiler.no_match(missing)));
-        }
+        // A probe that is named by its number must be there, whatever else may be missing.
+        let must = |desc: &ProbeDesc| !setup.allow_no_match || desc.id != 0;
+        let mut all = matches.iter().zip(&descriptions);
+        let missing = all.position(|(&found, desc)| found == 0 && must(desc));
         let mut compiler = setup.compiler;
+        missing.into_iter().for_each(|missing| compiler.set_missing(missing));
         let mut programs = Programs::default();
         programs.compile(compiler.as_mut(), &machines, &options)?;
+        if let Some(missing) = missing {
+            return Err(SessionError::Compile(compiler.no_match(missing)));
+        }
         for option in programs.options() {
             options
                 .set(&option.name, option.value.as_deref(), From::Program)
@@ -293,9 +283,7 @@ impl Session {
             return Err(SessionError::Destructive);
         }
         let kernel = self.host_works_in_kernel();
-        self.config = self.arena_config(kernel)?;
-        self.programs.lay_out(&self.config)?;
-        self.check_room()?;
+        self.size_arena(kernel)?;
         let config = self.config.clone();
         let alone = self.machines.len() == 1;
         let arena = match self.machines.first_mut().filter(|_| kernel) {
@@ -328,19 +316,6 @@ impl Session {
         Ok(())
     }
 
-    /// Whether every clause's record fits into the buffers that were asked for.
-    fn check_room(&self) -> Result<(), SessionError> {
-        let asked = self.options.bufsize & !7;
-        let mut ends = 0_u64;
-        for (size, is_end) in self.programs.record_sizes() {
-            if size > asked {
-                return Err(SessionError::TooSmall);
-            }
-            ends = ends.saturating_add(if is_end { size } else { 0 });
-        }
-        if ends > asked { Err(SessionError::NoRoomForEnd) } else { Ok(()) }
-    }
-
     /// Whether the host's kernel will work on the arena.
     fn host_works_in_kernel(&self) -> bool {
         let Some(host) = self.machines.first().filter(|machine| machine.is_host()) else {
@@ -352,85 +327,6 @@ impl Session {
             host.link.works_in_kernel(&probes)
         })
     }
-
-    /// `kernel`: the arena's memory is taken at once.
-    fn arena_config(&mut self, kernel: bool) -> Result<ArenaConfig, SessionError> {
-        let options = &self.options;
-        let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
-        let cpus: u32 = self.machines.iter().map(|machine| machine.slots.count).sum();
-        let spare = match &self.watcher {
-            Some(_) if kernel => SPARE_KERNEL_SLOTS,
-            Some(_) => SPARE_SLOTS,
-            None => 0,
-        };
-        let mut config = ArenaConfig {
-            nslots: cpus.saturating_add(spare).min(config::MAX_SLOTS),
-            bufsize: options.bufsize,
-            bufpolicy: match options.bufpolicy {
-                BufPolicy::Switch => config::BufPolicy::Switch,
-                BufPolicy::Fill => config::BufPolicy::Fill,
-                BufPolicy::Ring => config::BufPolicy::Ring,
-            },
-            aggsize: options.aggsize,
-            dynvarsize: options.dynvarsize,
-            strsize: small(options.strsize),
-            nspec: small(options.nspec),
-            specsize: options.specsize,
-            stackframes: small(options.stackframes),
-            destructive: options.destructive,
-            wall_offset: clock::wall_offset(),
-            ustackframes: small(options.ustackframes),
-            jstackframes: small(options.jstackframes),
-            ..ArenaConfig::default()
-        };
-        for (_, compiled) in self.programs.all() {
-            config.add_program(&compiled.program)?;
-        }
-        config.round_buffers();
-        let sizes = |config: &ArenaConfig| [config.bufsize, config.aggsize, config.specsize];
-        let asked = sizes(&config);
-        let limit = if kernel { KERNEL_MEMORY } else { memory_limit() };
-        config.fit(limit);
-        if self.options.manual_resize && sizes(&config) != asked {
-            return Err(SessionError::Memory { slots: config.nslots, limit });
-        }
-        let names = ["buffer", "aggregation", "speculation"];
-        for (name, (before, after)) in names.iter().zip(asked.into_iter().zip(sizes(&config))) {
-            if after < before {
-                self.printer.message(&format!("{name} size lowered to {}", human_size(after)));
-            }
-        }
-        Ok(config)
-    }
-}
-
-/// What all slots' buffers may take together at most: they are sparse, and this much is there if
-/// all of them fill up.
-fn memory_limit() -> u64 {
-    // Sparse memory: several times what is there may be promised.
-    physical_pages().map_or(1 << 34, |pages| pages.saturating_mul(4096).saturating_mul(4))
-}
-
-/// Pages of memory in this machine, where nix can ask for them.
-#[cfg(target_os = "linux")]
-fn physical_pages() -> Option<u64> {
-    let pages = nix::unistd::sysconf(nix::unistd::SysconfVar::_PHYS_PAGES);
-    pages.ok().flatten().and_then(|pages| u64::try_from(pages).ok())
-}
-#[cfg(not(target_os = "linux"))]
-const fn physical_pages() -> Option<u64> {
-    None
-}
-
-/// `4m`, or `5000 bytes`.
-fn human_size(size: u64) -> String {
-    let (mut value, mut unit) = (size, 0);
-    while value >= 1024 && value % 1024 == 0 && unit < 5 {
-        value /= 1024;
-        unit += 1;
-    }
-    let letter = " kmgtp".chars().nth(unit).unwrap_or(' ');
-    if unit == 0 { format!("{size} bytes") } else { format!("{value}{letter}") }
 }
 
 /// How many probes each description matches. A session has one ERROR, however many machines

@@ -40,9 +40,23 @@ pub enum RecordError {
     /// A format wants an argument that is not there.
     #[error("a record of {0}: {1}")]
     Argument(String, MissingArgument),
-    /// Output could not be written.
-    #[error("failed to write output: {0}")]
-    Write(String),
+    /// Output could not be written, in the system's words.
+    #[error("failed to write to <stdout>: {words}")]
+    Write {
+        /// Nobody reads it any more.
+        unread: bool,
+        /// Why.
+        words: String,
+    },
+}
+
+impl RecordError {
+    fn write(error: &io::Error) -> Self {
+        Self::Write {
+            unread: error.kind() == io::ErrorKind::BrokenPipe,
+            words: system_words(error),
+        }
+    }
 }
 
 /// Prints records and aggregations.
@@ -169,7 +183,7 @@ impl Printer {
     /// # Errors
     /// [`RecordError::Write`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), RecordError> {
-        self.sink.write_all(bytes).map_err(|error| RecordError::Write(error.to_string()))
+        self.sink.write_all(bytes).map_err(|error| RecordError::write(&error))
     }
 
     /// Writes out what is buffered.
@@ -177,7 +191,7 @@ impl Printer {
     /// # Errors
     /// [`RecordError::Write`].
     pub fn flush(&mut self) -> Result<(), RecordError> {
-        self.sink.flush().map_err(|error| RecordError::Write(error.to_string()))
+        self.sink.flush().map_err(|error| RecordError::write(&error))
     }
 
     /// The symbols of a machine.
@@ -477,7 +491,8 @@ fn formatted(
 }
 
 /// The system's words for an error, without the number Rust adds.
-fn system_words(error: &io::Error) -> String {
+#[must_use]
+pub fn system_words(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
         None => error.to_string(),

@@ -13,7 +13,7 @@ use nix::{
 #[error("failed to grab pid {pid}: {}", .errno.desc())]
 pub struct GrabError {
     /// Its number.
-    pub pid: u32,
+    pub pid: i64,
     /// Why.
     pub errno: Errno,
 }
@@ -31,35 +31,36 @@ struct Grabbed {
 pub struct Processes {
     children: Vec<Child>,
     grabbed: Vec<Grabbed>,
-    any: bool,
-    begun: bool,
+    /// The first that was added.
+    target: Option<u32>,
 }
 
 impl Processes {
     /// Watches a command, which has stopped itself before its first instruction.
     pub fn add_command(&mut self, child: Child) {
+        self.target.get_or_insert(child.id());
         self.children.push(child);
-        self.any = true;
     }
 
     /// Watches a process.
     ///
     /// # Errors
     /// [`GrabError`] if there is none of that number, or it is not ours to trace.
-    pub fn grab(&mut self, number: u32) -> Result<(), GrabError> {
+    pub fn grab(&mut self, number: i64) -> Result<(), GrabError> {
         let failed = |errno| GrabError { pid: number, errno };
-        let pid = i32::try_from(number).map(Pid::from_raw).map_err(|_| failed(Errno::ESRCH))?;
+        // To kill(2), what is not positive is a group.
+        let pid = i32::try_from(number).ok().filter(|pid| *pid > 0);
+        let pid = Pid::from_raw(pid.ok_or(failed(Errno::ESRCH))?);
         kill(pid, None).map_err(failed)?;
         self.grabbed.push(Grabbed { pid, started: start_time(pid) });
-        self.any = true;
+        self.target = self.target.or(u32::try_from(pid.as_raw()).ok());
         Ok(())
     }
 
     /// The number of the first, for `$target`.
     #[must_use]
-    pub fn target(&self) -> Option<u32> {
-        let grabbed = self.grabbed.first().and_then(|it| u32::try_from(it.pid.as_raw()).ok());
-        self.children.first().map(Child::id).or(grabbed)
+    pub const fn target(&self) -> Option<u32> {
+        self.target
     }
 
     /// The numbers of the commands that have not ended.
@@ -68,8 +69,7 @@ impl Processes {
     }
 
     /// Lets the commands go on.
-    pub(super) fn resume(&mut self) {
-        self.begun = true;
+    pub(super) fn resume(&self) {
         for child in &self.children {
             if let Ok(pid) = i32::try_from(child.id()) {
                 // If it is gone already, the loop will see that.
@@ -108,17 +108,14 @@ impl Processes {
 
     /// Whether there were some and all have ended.
     pub(super) const fn over(&self) -> bool {
-        self.any && self.children.is_empty() && self.grabbed.is_empty()
+        self.target.is_some() && self.children.is_empty() && self.grabbed.is_empty()
     }
 }
 
 impl Drop for Processes {
-    /// A command of a session that never began does not run untraced, nor is it left behind
-    /// stopped: it has executed nothing of its own, and ends.
+    /// Commands end with the session that they were started for, as dtrace(1)'s do: also if it
+    /// never began, when they have executed nothing of their own.
     fn drop(&mut self) {
-        if self.begun {
-            return;
-        }
         for child in &mut self.children {
             // If it is gone already, so much the better.
             let _ = child.kill();
@@ -181,18 +178,44 @@ mod tests {
         assert_eq!(kill(pid, None), Err(Errno::ESRCH));
     }
 
+    /// Nor does one outlive a session that is over.
+    #[test]
+    fn a_command_ends_with_the_session() {
+        let mut all = Processes::default();
+        all.add_command(Command::new("sleep").arg("60").spawn().unwrap());
+        let pid = Pid::from_raw(i32::try_from(all.target().unwrap()).unwrap());
+        all.resume();
+        drop(all);
+        assert_eq!(kill(pid, None), Err(Errno::ESRCH));
+    }
+
+    /// `$target` is whichever process came first.
+    #[test]
+    fn the_first_process_is_the_target() {
+        let command = || Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = command();
+        let mut all = Processes::default();
+        all.grab(child.id().into()).unwrap();
+        all.add_command(command());
+        assert_eq!(all.target(), Some(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// A grabbed process is watched until it is gone; a number nobody has is refused.
     #[test]
     fn grabbed_processes_are_watched() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let mut all = Processes::default();
-        all.grab(child.id()).unwrap();
+        all.grab(child.id().into()).unwrap();
         assert_eq!((all.ended().len(), all.over()), (0, false));
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(all.ended(), [format!("pid {} has exited", child.id())]);
         assert!(all.over());
-        let none = Processes::default().grab(u32::MAX).unwrap_err();
-        assert_eq!(none.to_string(), "failed to grab pid 4294967295: No such process");
+        for nobody in [u32::MAX.into(), -1, 0] {
+            let none = Processes::default().grab(nobody).unwrap_err();
+            assert_eq!(none.to_string(), format!("failed to grab pid {nobody}: No such process"));
+        }
     }
 }

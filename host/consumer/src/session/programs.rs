@@ -17,6 +17,7 @@ use host::{
 use super::{
     ScriptCompiler, SessionError,
     enabled::{Enabled, EnabledProbe, LoadedProgram},
+    sizes::Use,
 };
 use crate::{machine::Machine, options::Options, world::KernelWorld};
 
@@ -27,6 +28,33 @@ struct Entry {
     name: String,
     compiled: Option<Compiled>,
     loaded: Option<(Rc<LoadedProgram>, Rc<[u8]>)>,
+}
+
+/// Bytes of a clause's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RecordSize {
+    /// In the arena.
+    pub(super) ours: u64,
+    /// In a buffer of the kernel's DTrace.
+    pub(super) theirs: u64,
+    /// It is one of END.
+    pub(super) is_end: bool,
+    /// It goes into a speculation's buffer.
+    pub(super) speculates: bool,
+}
+
+/// What a record takes in the kernel's DTrace: 12 bytes of header (`dtrace_rechdr`), then data in
+/// order, each aligned as its size allows, and what the next record's alignment leaves free.
+fn classic_size(layout: &EcbLayout) -> u64 {
+    let (mut size, mut align) = (12_u64, 4_u64);
+    let mut records: Vec<_> = layout.records.iter().filter(|record| record.size > 0).collect();
+    records.sort_by_key(|record| record.action);
+    for record in records {
+        let own = 1 << record.size.trailing_zeros().min(3);
+        size = size.next_multiple_of(own) + u64::from(record.size);
+        align = align.max(own);
+    }
+    size.next_multiple_of(align)
 }
 
 /// All programs, and which machine runs which.
@@ -127,13 +155,31 @@ impl Programs {
         Ok(())
     }
 
-    /// The size of every laid out clause's record, and whether it is one of END.
-    pub(super) fn record_sizes(&self) -> impl Iterator<Item = (u64, bool)> {
+    /// What the programs need buffers for.
+    pub(super) fn uses(&self) -> Use {
+        let any = |wanted: &dyn Fn(u16) -> bool| {
+            let mut ecbs = self.all().flat_map(|(_, compiled)| &compiled.program.ecbs);
+            ecbs.any(|ecb| ecb.actions.iter().any(|action| wanted(action.kind)))
+        };
+        Use {
+            aggregates: any(&act::is_aggregation),
+            speculates: any(&|kind| kind == act::SPECULATE),
+        }
+    }
+
+    /// The sizes of every laid out clause's record, if it makes one.
+    pub(super) fn record_sizes(&self) -> impl Iterator<Item = RecordSize> {
         let loaded = self.entries.iter().filter_map(|entry| entry.loaded.as_ref());
         loaded.flat_map(|(program, _)| {
-            let descriptions = &program.compiled.descriptions;
-            program.layouts.iter().zip(descriptions).map(|(layout, (_, desc))| {
-                (u64::from(layout.size), desc.provider == "dtrace" && desc.name == "END")
+            let Compiled { descriptions, program: code, .. } = &program.compiled;
+            let all = program.layouts.iter().zip(descriptions).zip(&code.ecbs);
+            all.filter(|((layout, _), _)| layout.size > 0).map(|((layout, (_, desc)), ecb)| {
+                RecordSize {
+                    ours: u64::from(layout.size),
+                    theirs: classic_size(layout),
+                    is_end: ["", "dtrace"].contains(&&*desc.provider) && desc.name == "END",
+                    speculates: ecb.actions.iter().any(|action| action.kind == act::SPECULATE),
+                }
             })
         })
     }

@@ -598,7 +598,7 @@ impl Session {
         let (epid, bytes, users) = (record.epid.0, &*record.bytes, &users);
         let record = Record { probe, epid, cpu, bytes, users, flow };
         match self.printer.record(&record, &mut self.options, &mut self.aggregations) {
-            Err(error @ super::printer::RecordError::Write(_)) => Err(error.into()),
+            Err(error @ super::printer::RecordError::Write { .. }) => Err(error.into()),
             Err(error) => {
                 self.printer.message(&error.to_string());
                 Ok(())
@@ -661,6 +661,8 @@ impl Session {
         let mut lines = Vec::new();
         for (slot, kind, count) in live.reader.drops() {
             match kind {
+                // What comes after a buffer was full is not what that policy is asked for.
+                DropKind::Principal if self.options.bufpolicy == BufPolicy::Fill => {}
                 DropKind::Principal | DropKind::Aggregation => {
                     let owner = self.machines.iter().find(|machine| {
                         let SlotRange { base, count } = machine.slots;

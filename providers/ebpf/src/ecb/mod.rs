@@ -30,6 +30,9 @@ use crate::{
 /// Words of a record that are copied one by one; longer ones are copied by a helper.
 const SHORT: u32 = 32;
 
+/// The signal that stops a process, on x86 as on most.
+const SIGSTOP: i64 = 19;
+
 struct Clause<'a> {
     m: &'a mut Module,
     f: Function,
@@ -249,6 +252,15 @@ impl Clause<'_> {
                 let routine = if *commit { Spec::Commit } else { Spec::Discard };
                 self.m.call(&mut self.f, Routine::Spec(routine), &[R0.into()])?;
             }
+            Step::React { kind: act::RAISE, difo: Some(difo) } => {
+                self.eval(*difo, action)?;
+                self.f.mov(R1, R0);
+                self.f.helper(Helper::SendSignal);
+            }
+            Step::React { kind: act::STOP, .. } => {
+                self.f.mov(R1, SIGSTOP);
+                self.f.helper(Helper::SendSignal);
+            }
             other => return Err(refused_step(other)),
         }
         Ok(())
@@ -429,9 +441,11 @@ fn is_speculative(step: &Step) -> bool {
 fn refused_step(step: &Step) -> Refused {
     let (what, why) = match step {
         Step::Immstack { .. } => ("immstack()", "kernel programs have no symbols; use stack()"),
-        Step::Speculate(_) | Step::EndSpeculation { .. } => ("a speculation", "not translated yet"),
-        Step::React { kind: act::RAISE, .. } => ("raise()", "not translated yet"),
-        Step::React { .. } => ("a destructive action", "kernel programs cannot do that"),
+        Step::React { kind: act::CHILL, .. } => ("chill()", "kernel programs cannot wait"),
+        Step::React { kind: act::PANIC, .. } => ("panic()", "kernel programs cannot do that"),
+        Step::React { kind: act::BREAKPOINT, .. } => {
+            ("breakpoint()", "kernel programs cannot do that")
+        }
         Step::Bytes { .. } => ("a datum in the process's memory", "not translated yet"),
         _ => ("an action", "kernel programs cannot do that"),
     };

@@ -159,7 +159,7 @@ fn begin(m: &Module) -> Function {
 
 /// Where a speculation's buffer lies in the slot, and its bytes.
 fn buffer(m: &Module) -> (i64, i64) {
-    let size = m.world.layout.config().specsize.next_multiple_of(64);
+    let size = m.world.layout.config().spec_bytes();
     (m.world.layout.slot.specs.offset.cast_signed(), size.cast_signed())
 }
 
