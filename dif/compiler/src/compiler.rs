@@ -288,8 +288,13 @@ impl Compiler {
         }
         cx.end_library();
         cx.types.recorder = self.options.linkable.then(Recorder::default);
-        for item in script.iter().flat_map(|items| items.iter()) {
-            unit.item(&mut cx, &self.sources, item)?;
+        for items in &script {
+            for item in items.iter() {
+                unit.item(&mut cx, &self.sources, item)?;
+            }
+            if !self.options.allow_empty {
+                refuse_declarations_alone(items)?;
+            }
         }
         unit.check_pending(&mut cx)?;
         let recorder = cx.types.recorder.take();
@@ -365,6 +370,17 @@ impl Compiler {
             });
         }
         Ok((items, types.into_inner()))
+    }
+}
+
+/// A script that only declares is as empty as one without any text.
+fn refuse_declarations_alone(items: &[Item]) -> Checked<()> {
+    let declares = |item: &Item| matches!(item, Item::Declaration(_) | Item::Pragma(_));
+    match items.iter().rfind(|item| matches!(item, Item::Declaration(_))) {
+        Some(last) if items.iter().all(declares) => {
+            Err(Error::new(ErrorTag::Empty, last.span(), parser::EMPTY))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -68,6 +68,9 @@ impl<'a> ParseOptions<'a> {
     }
 }
 
+/// How a script is refused that has neither clauses nor what others could use.
+pub(crate) const EMPTY: &str = "empty D program translation unit";
+
 /// Reads a script, a part of the D library, or a probe specifier of the command line.
 ///
 /// Pragmas stand among the program's items where they stand in the text; those inside a clause or
@@ -88,8 +91,7 @@ pub fn parse(
     let parsed = parsers::ProgramParser::new().parse(&context, lexer);
     let items = parsed.map_err(|error| context.syntax(source, error))?;
     if items.is_empty() && !options.allow_empty {
-        let message = "empty D program translation unit";
-        return Err(Error::new(ErrorTag::Empty, context.span(0, 0), message));
+        return Err(Error::new(ErrorTag::Empty, context.span(0, 0), EMPTY));
     }
     Ok(Program { items: with_pragmas(items, context.pragmas.into_inner()) })
 }

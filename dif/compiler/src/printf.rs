@@ -162,7 +162,7 @@ pub struct FormatUse<'a> {
 /// The empty format has no pieces; whether it may be used is for [`check_format`] to say.
 ///
 /// # Errors
-/// `D_UNKNOWN`, as DTrace has no tag for it, for a conversion that is not there or is malformed.
+/// `D_SYNTAX` for a conversion that is not there or is malformed.
 pub fn parse_format(text: impl AsRef<[u8]>) -> Result<Format, FormatError> {
     let text = String::from_utf8_lossy(text.as_ref()).into_owned();
     let mut reader = Reader { rest: &text, number: 0, args: 0, aggregations: 0 };
@@ -203,7 +203,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn fail<T>(&self, what: &str) -> Result<T, FormatError> {
         let message = format!("format conversion #{} {what}", self.number);
-        Err(FormatError { tag: ErrorTag::Unknown, message })
+        Err(FormatError { tag: ErrorTag::Syntax, message })
     }
 
     /// What stands behind a `%`. Flags, width and precision may come in any order, as in DTrace.
@@ -523,7 +523,7 @@ mod tests {
         for text in
             ["%", "%5", "%l", "%n", "%q", "%1$d", "%5%", "%..d", "%**d", "%99999999d", "%z", "%é"]
         {
-            assert_eq!(parse_format(text).unwrap_err().tag, ErrorTag::Unknown, "{text}");
+            assert_eq!(parse_format(text).unwrap_err().tag, ErrorTag::Syntax, "{text}");
         }
         assert_eq!(checked("", PRINTF, &[]), Err(ErrorTag::PrintfFmtEmpty));
         assert_eq!(checked("", FormatUse { function: "freopen", ..PRINTF }, &[]), Ok(()));

@@ -284,11 +284,9 @@ pub(crate) fn quoted(bytes: &[u8], quote: char) -> String {
             b'\n' => out.push_str("\\n"),
             b'\t' => out.push_str("\\t"),
             b'\\' => out.push_str("\\\\"),
-            byte if char::from(byte) == quote => {
-                out.push('\\');
-                out.push(quote);
-            }
-            b' '..=b'~' => out.push(char::from(byte)),
+            b'"' if quote == '"' => out.push_str("\\\""),
+            // D has no escape for a single quote.
+            b' '..=b'~' if char::from(byte) != quote => out.push(char::from(byte)),
             byte => {
                 let _ = write!(out, "\\{byte:03o}");
             }

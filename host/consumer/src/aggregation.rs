@@ -330,9 +330,14 @@ impl Table {
                 let size = usize::try_from(info.size).ok()?;
                 Some(Box::from(value.to_le_bytes().get(..size)?))
             }
-            (KeyPart::Bytes(bytes), ValueKind::String | ValueKind::CharArray) => {
+            (KeyPart::Bytes(bytes), kind @ (ValueKind::String | ValueKind::CharArray)) => {
                 let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-                Some(Box::from(bytes.get(..end)?))
+                let mut text = bytes.get(..end)?.to_vec();
+                // Printed without a format, an array goes by its size.
+                if matches!(kind, ValueKind::CharArray) {
+                    text.resize(usize::try_from(info.size).ok()?.max(end), 0);
+                }
+                Some(text.into())
             }
             (KeyPart::Bytes(bytes), _) => Some(bytes.as_slice().into()),
         });

@@ -207,6 +207,10 @@ impl Ecb {
         kind: u16,
     ) -> Checked<ArgInfo> {
         let type_name = cx.words(node.ty);
+        if let Kind::Translated = node.kind {
+            let message = "expression cannot evaluate to result of a translator or aggregation";
+            return fail(ErrorTag::CgDyn, node.span, message);
+        }
         if let Kind::Uncomputable(what) = &node.kind {
             let message = format!("{what} may not be called from within a D expression");
             return fail(ErrorTag::CgExpr, node.span, message);

@@ -153,6 +153,10 @@ impl Codegen {
                 self.modify(place, *op, *yields, operand, *cut)
             }
             Kind::Call(number, args) => self.call(*number, args, node.span),
+            Kind::Translated => {
+                let message = "expression cannot evaluate to result of a translator or aggregation";
+                Err(Error::new(ErrorTag::CgDyn, node.span, message))
+            }
             Kind::Uncomputable(what) => {
                 let message = format!("{what} may not be called from within a D expression");
                 Err(Error::new(ErrorTag::CgExpr, node.span, message))

@@ -20,7 +20,7 @@ pub(crate) fn quoted_length(text: &[u8], quote: u8) -> Option<usize> {
     }
 }
 
-/// Reads C's escapes. An escape that C has not stands for its character.
+/// Reads C's escapes. The backslash of any other escape stays, `\\'` with it, as in dtrace(1).
 pub(crate) fn unescape(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -30,23 +30,21 @@ pub(crate) fn unescape(text: &[u8]) -> Vec<u8> {
             out.push(byte);
             continue;
         }
-        let (value, used) = escape(rest);
-        out.push(value);
-        rest = &rest[used..];
+        match escape(rest) {
+            Some((value, used)) => {
+                out.push(value);
+                rest = &rest[used..];
+            }
+            None => out.push(b'\\'),
+        }
     }
     out
 }
 
-/// One escape, without its backslash: the byte it stands for and how many bytes it takes.
-fn escape(text: &[u8]) -> (u8, usize) {
-    let number = |text: &[u8], base: u32, most: usize| {
-        let digits = text.iter().take(most).map_while(|&byte| char::from(byte).to_digit(base));
-        let (value, count) =
-            digits.fold((0u32, 0), |(value, count), digit| (value * base + digit, count + 1));
-        (value.to_le_bytes()[0], count)
-    };
-    let Some(&first) = text.first() else { return (b'\\', 0) };
-    let simple = match first {
+/// One escape, without its backslash: the byte it stands for and how many bytes it takes. The low
+/// byte is what counts of a number that is too large.
+fn escape(text: &[u8]) -> Option<(u8, usize)> {
+    let simple = match *text.first()? {
         b'a' => 7,
         b'b' => 8,
         b'f' => 12,
@@ -54,14 +52,25 @@ fn escape(text: &[u8]) -> (u8, usize) {
         b'r' => b'\r',
         b't' => b'\t',
         b'v' => 11,
-        b'0'..=b'7' => return number(text, 8, 3),
+        quoted @ (b'"' | b'\\') => quoted,
+        b'0'..=b'7' => return Some(number(text, 8, 3)),
+        // Any number of digits, none of them is a zero.
         b'x' => {
-            let (value, count) = number(&text[1..], 16, 2);
-            return if count == 0 { (b'x', 1) } else { (value, count + 1) };
+            let (value, count) = number(&text[1..], 16, usize::MAX);
+            return Some((value, count + 1));
         }
-        other => other,
+        _ => return None,
     };
-    (simple, 1)
+    Some((simple, 1))
+}
+
+/// The low byte of the number that the first digits make, and how many digits they are.
+fn number(text: &[u8], base: u8, most: usize) -> (u8, usize) {
+    let digit = |&byte: &u8| char::from(byte).to_digit(u32::from(base))?.try_into().ok();
+    let digits = text.iter().take(most).map_while(digit);
+    digits.fold((0, 0), |(value, count), digit: u8| {
+        (value.wrapping_mul(base).wrapping_add(digit), count + 1)
+    })
 }
 
 /// A character constant's value: its bytes in order, the last in the lowest place. `inner` is what
@@ -149,10 +158,16 @@ mod tests {
 
     #[test]
     fn escapes_are_those_of_c() {
-        assert_eq!(unescape(br#"a\n\t\\\"\x41\101\0z\q"#), b"a\n\t\\\"AA\0zq");
+        assert_eq!(unescape(br#"a\n\t\\\"\x41\101\0z"#), b"a\n\t\\\"AA\0z");
         assert_eq!(unescape(b"\\"), b"\\");
-        assert_eq!(unescape(b"\\xZ"), b"xZ");
+        assert_eq!(unescape(b"\\xZ"), b"\0Z");
+        assert_eq!(unescape(b"\\x4142!"), b"B!");
         assert_eq!(unescape(b"\\777"), [0xff]);
+    }
+
+    #[test]
+    fn any_other_escape_keeps_its_backslash() {
+        assert_eq!(unescape(br"\q\'"), br"\q\'");
     }
 
     #[test]

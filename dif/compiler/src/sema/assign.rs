@@ -31,9 +31,9 @@ enum Use<'n> {
 
 impl Cx<'_, '_> {
     pub(super) fn assign(&mut self, target: &Expr, value: &Expr, span: Span) -> Checked<Node> {
-        if names_aggregation(target) {
-            let message = "an aggregation must be assigned the result of an aggregating function";
-            return fail(ErrorTag::AggFunc, span, message);
+        refuse_aggregation(target, value, span)?;
+        if let Some(copied) = self.assign_translated(target, value, span)? {
+            return Ok(copied);
         }
         let value = self.expr(value)?;
         let (place, ty) = self.target(target, Use::Assign(&value), "=", span)?;
@@ -201,6 +201,10 @@ impl Cx<'_, '_> {
                 }
                 _ => None,
             },
+            Kind::Object { .. } if matches!(self.types.resolve(ty), Type::String) => {
+                let message = "a string in memory cannot be assigned: bcopy( ) to its address";
+                return fail(ErrorTag::Unsupported, span, message);
+            }
             Kind::Object { addr, .. } => {
                 self.types.note_size(ty);
                 self.types.size(ty).map(|size| Place::Object(addr, size))
@@ -274,7 +278,7 @@ impl Cx<'_, '_> {
         let name = &array.var.name;
         if types.len() != keys.len() {
             let message = format!(
-                "{name} [ ] prototype mismatch: {} key{} passed, {} expected",
+                "{name}[ ] prototype mismatch: {} key{} passed, {} expected",
                 keys.len(),
                 if keys.len() == 1 { "" } else { "s" },
                 types.len()
@@ -284,7 +288,7 @@ impl Cx<'_, '_> {
         let mut list = Vec::new();
         for (at, (key, ty)) in keys.iter().zip(types).enumerate() {
             let node = self.expr(key)?;
-            let what = format!("{name} [ ] key #{}", at + 1);
+            let what = format!("{name}[ ] key #{}", at + 1);
             let node = self.key(node, ty, &what)?;
             let Some(dif) = self.dif_type(ty) else { continue };
             list.push(Key { node, ty: dif });
@@ -303,6 +307,11 @@ impl Cx<'_, '_> {
                 Ok(node)
             };
         }
+        self.unfit_key(&node, ty, what)
+    }
+
+    /// A key's value does not fit the type that the array or inline wants there.
+    pub(super) fn unfit_key<T>(&mut self, node: &Node, ty: TypeId, what: &str) -> Checked<T> {
         let (have, want) = (self.words(node.ty), self.words(ty));
         let message = format!(
             "{what} is incompatible with prototype:\n\tprototype: {want}\n\t      key: {have}"
@@ -540,6 +549,30 @@ fn names_aggregation(target: &Expr) -> bool {
         ExprKind::Index { base, .. } => names_aggregation(base),
         _ => false,
     }
+}
+
+/// An aggregation is assigned to by statements alone, which do not come here. What
+/// `(@a = count())` gives is no place, whatever it is assigned.
+fn refuse_aggregation(target: &Expr, value: &Expr, span: Span) -> Checked<()> {
+    let place = match &target.kind {
+        ExprKind::Assign { target, .. } => target,
+        _ => target,
+    };
+    if !names_aggregation(place) {
+        return Ok(());
+    }
+    if matches!(target.kind, ExprKind::Assign { .. }) && calls_aggregating(value) {
+        return Err(not_a_place("=", span));
+    }
+    let message = "an aggregation must be assigned the result of an aggregating function";
+    fail(ErrorTag::AggFunc, span, message)
+}
+
+/// Whether an expression is `count()` or the like.
+fn calls_aggregating(value: &Expr) -> bool {
+    let ExprKind::Call { function, .. } = &value.kind else { return false };
+    let ExprKind::Var { name, .. } = &function.kind else { return false };
+    super::call::is_aggregating(&name.name)
 }
 
 fn not_a_place(op: &str, span: Span) -> Error {

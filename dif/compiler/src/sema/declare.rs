@@ -1,12 +1,8 @@
 //! Types as the script writes them, and its declarations.
 
-use std::{
-    collections::{HashMap, HashSet},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{collections::HashSet, rc::Rc, sync::Arc};
 
-use super::{Checked, Cx, Kind, Node, fail};
+use super::{Checked, Cx, Kind, Node, fail, operator::STRING_SIZE};
 use crate::{
     ast::{
         BaseType, Compound, CompoundKind, Declaration, Declarator, Enum, Expr, ExprKind, Member,
@@ -113,11 +109,12 @@ impl Cx<'_, '_> {
             .unwrap_or_else(|| self.types.add(Type::Forward { tag, name: name.into() }))
     }
 
-    /// Offsets as the x86-64 ABI gives them.
+    /// Offsets and sizes as DTrace's libctf gives them to what a script declares: as the x86-64 ABI,
+    /// but nothing stands behind the last member, and no two bit-fields share a byte.
     fn lay_out(&mut self, tag: Tag, name: &str, members: &[Member]) -> Checked<CompoundType> {
         let mut fields = Vec::new();
         let mut names = HashSet::new();
-        let (mut end, mut align) = (0_u32, 1_u32);
+        let (mut end, mut whole) = (0_u32, 0_u32);
         for member in members {
             let ty = self.type_expr(&member.ty)?;
             if let TypeKind::Assoc { .. } = member.ty.kind {
@@ -140,11 +137,17 @@ impl Cx<'_, '_> {
             };
             self.types.note_size(ty);
             let width = self.width(member, size)?;
+            let (size, natural) = match width.map(field_size) {
+                Some(size) => (size, size.max(1)),
+                None if matches!(self.types.resolve(ty), Type::String) => (STRING_SIZE, 1),
+                None => (size, natural),
+            };
             let too_big =
                 || crate::error::Error::new(ErrorTag::DeclArrbig, member.span, "struct is too big");
             let bits = width.unwrap_or(size.checked_mul(8).ok_or_else(too_big)?);
             let start = if tag == Tag::Union { 0 } else { end };
-            let offset = place_bits(start, bits, width.is_some(), natural).ok_or_else(too_big)?;
+            let unit = natural.checked_mul(8).ok_or_else(too_big)?;
+            let offset = start.checked_next_multiple_of(unit).ok_or_else(too_big)?;
             let name = member.name.as_ref().map_or("", |name| name.name.as_str());
             if !(name.is_empty() && width.is_some()) {
                 fields.push(Field {
@@ -155,9 +158,9 @@ impl Cx<'_, '_> {
                 });
             }
             end = end.max(offset.checked_add(bits).ok_or_else(too_big)?);
-            align = align.max(natural);
+            whole = whole.max((offset / 8).checked_add(size).ok_or_else(too_big)?);
         }
-        let size = end.div_ceil(8).next_multiple_of(align);
+        let size = whole;
         Ok(CompoundType { tag, name: name.into(), size, members: fields })
     }
 
@@ -217,7 +220,10 @@ impl Cx<'_, '_> {
             Type::Compound(compound) => {
                 let mut align = 1;
                 for member in &compound.members {
-                    align = align.max(self.alignment(member.ty, budget)?);
+                    align = align.max(match member.bit_width {
+                        0 => self.alignment(member.ty, budget)?,
+                        width => field_size(width),
+                    });
                 }
                 Some(align)
             }
@@ -239,24 +245,13 @@ impl Cx<'_, '_> {
             self.define_tag(Tag::Enum, plain, body.span)?;
         }
         let mut values: Vec<(Rc<str>, i64)> = Vec::new();
-        let mut numbers: HashMap<Rc<str>, i64> = HashMap::new();
+        let mut numbers: HashSet<Rc<str>> = HashSet::new();
         let mut next = 0_i64;
         for enumerator in enumerators {
             if let Some(value) = &enumerator.value {
-                let known = match &value.kind {
-                    ExprKind::Var { scope: VarScope::Global, name } => {
-                        numbers.get(name.name.as_str()).copied()
-                    }
-                    _ => None,
-                };
-                let value = match known {
-                    Some(value) => Some(value),
-                    None => self.constant(value)?,
-                };
-                let Some(value) = value else {
+                let Some(value) = self.constant(value)? else {
                     let message = format!(
-                        "enumerator '{}' must be assigned to an integral \
-                                           constant expression",
+                        "enumerator '{}' must be assigned to an integral constant expression",
                         enumerator.name.name
                     );
                     return fail(ErrorTag::DeclEnconst, enumerator.name.span, message);
@@ -269,7 +264,7 @@ impl Cx<'_, '_> {
                 return fail(ErrorTag::DeclEnoflow, enumerator.name.span, message);
             }
             let name = enumerator.name.name.as_str();
-            if numbers.contains_key(name) {
+            if numbers.contains(name) {
                 let message = format!("failed to define enumerator '{name}': duplicate");
                 return fail(ErrorTag::Unknown, enumerator.name.span, message);
             }
@@ -278,7 +273,9 @@ impl Cx<'_, '_> {
                 return fail(ErrorTag::DeclIdred, enumerator.name.span, message);
             }
             let name: Rc<str> = name.into();
-            numbers.insert(Rc::clone(&name), next);
+            numbers.insert(Rc::clone(&name));
+            // Those behind it may be computed from it: it counts as an int until all are there.
+            self.enumerators.insert(name.to_string(), (TypeId::INT, next));
             values.push((name, next));
             next += 1;
         }
@@ -509,17 +506,12 @@ const fn base_type(base: BaseType) -> TypeId {
     }
 }
 
-/// The bit offset of a member after `end`: aligned, but a bit-field shares the integer before it if
-/// it fits there. A bit-field of width 0 moves to the next integer.
-fn place_bits(end: u32, bits: u32, is_field: bool, align: u32) -> Option<u32> {
-    let unit = align.checked_mul(8)?;
-    let aligned = end.checked_next_multiple_of(unit)?;
-    if !is_field || bits == 0 {
-        return Some(aligned);
+/// The bytes that a bit-field takes: as many as an integer has that it fits into.
+fn field_size(width: u32) -> u32 {
+    match width {
+        0 => 0,
+        _ => width.div_ceil(8).next_power_of_two(),
     }
-    let start = end / unit * unit;
-    let fits = end.checked_add(bits)? <= start.checked_add(unit)?;
-    Some(if fits { end } else { aligned })
 }
 
 impl Cx<'_, '_> {

@@ -312,9 +312,9 @@ impl Cx<'_, '_> {
                 Type::Int(_) | Type::Enum(_) | Type::Float { .. } => {
                     Kind::Object { addr: addr.into(), user }
                 }
+                Type::String if !user => Kind::Object { addr: addr.into(), user },
                 Type::String => {
-                    let message = "a string in memory: D strings are variables and translators' \
-                                   members only; use stringof((char *)…)";
+                    let message = "a string in the process's memory: copyinstr( ) it first";
                     return fail(ErrorTag::Unsupported, span, message);
                 }
                 _ => {

@@ -193,7 +193,14 @@ impl Cx<'_, '_> {
     }
 
     pub(super) fn deref(&mut self, operand: Node, span: Span) -> Checked<Node> {
-        let operand = self.decay(operand);
+        let operand = match self.types.resolve(operand.ty) {
+            // A string is an array of characters where its address is asked for.
+            Type::String => {
+                let ty = self.types.pointer(TypeId::CHAR, false);
+                Node::new(ty, Kind::Recast(operand.into()), span)
+            }
+            _ => self.decay(operand),
+        };
         let Type::Pointer { target, user } = self.types.resolve(operand.ty) else {
             let name = self.words(operand.ty);
             let message = format!("cannot dereference non-pointer type {name}");
@@ -224,7 +231,7 @@ impl Cx<'_, '_> {
                 let message = "cannot take the address of a bit-field";
                 return fail(ErrorTag::AddrofBitfield, span, message);
             }
-            Kind::Uncomputable(_) if target == TypeId::DYNAMIC => {
+            Kind::Uncomputable(_) | Kind::Translated if target == TypeId::DYNAMIC => {
                 return fail(ErrorTag::AddrofVar, span, "cannot take address of dynamic variable");
             }
             Kind::Load(_) | Kind::Builtin(_) | Kind::BuiltinArray(..) => {
@@ -400,7 +407,10 @@ impl Cx<'_, '_> {
         let ty = self.type_expr(ty)?;
         self.bind(names, span, |cx| {
             let value = cx.expr(&inline.value)?;
-            cx.coerce(value, ty, "inline", span)
+            match value.kind {
+                Kind::Translated => Ok(value),
+                _ => cx.coerce(value, ty, "inline", span),
+            }
         })
     }
 
@@ -417,7 +427,7 @@ impl Cx<'_, '_> {
         };
         if keys.len() != params.len() {
             let message = format!(
-                "{} [ ] prototype mismatch: {} keys passed, {} expected",
+                "{}[ ] prototype mismatch: {} keys passed, {} expected",
                 inline.name.name,
                 keys.len(),
                 params.len()
@@ -425,9 +435,13 @@ impl Cx<'_, '_> {
             return fail(ErrorTag::ProtoLen, span, message);
         }
         let mut names = Vec::new();
-        for (param, key) in params.iter().zip(keys) {
+        for (at, (param, key)) in params.iter().zip(keys).enumerate() {
             let value = self.expr(key)?;
             let wanted = self.type_expr(&param.ty)?;
+            if !self.fits_type(wanted, &value) {
+                let what = format!("{}[ ] key #{}", inline.name.name, at + 1);
+                return self.unfit_key(&value, wanted, &what);
+            }
             let value = self.coerce(value, wanted, "argument", span)?;
             if let Some(name) = &param.name {
                 names.push((name.name.clone(), value));

@@ -14,7 +14,8 @@
 //!               ├ compat    which types go together
 //!               ├ call      subroutines
 //!               ├ declare   types as written, declarations
-//!               └ provider  declarations of a program's own probes
+//!               ├ provider  declarations of a program's own probes
+//!               └ snapshot  translated structures taken as a whole
 //! ```
 //! Arithmetic is 64 bits wide; a type narrows a value only when it is stored, cast or recorded.
 
@@ -28,6 +29,7 @@ pub(crate) mod node;
 mod operator;
 mod provider;
 pub(crate) mod registry;
+mod snapshot;
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -233,8 +235,7 @@ impl<'c, 'w> Cx<'c, 'w> {
             }
             ExprKind::Xlate { .. } => {
                 self.translated(expr)?;
-                let message = "expression cannot evaluate to result of a translator or aggregation";
-                fail(ErrorTag::CgDyn, span, message)
+                Ok(Node::new(TypeId::DYNAMIC, Kind::Translated, span))
             }
         }
     }

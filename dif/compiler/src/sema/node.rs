@@ -227,6 +227,8 @@ pub(crate) enum Kind {
     },
     /// A subroutine.
     Call(u16, Vec<Key>),
+    /// What a translator makes: only its members have values.
+    Translated,
     /// An action, or an aggregation: it has a type that checks need, and no code. In words.
     Uncomputable(String),
 }
@@ -262,6 +264,7 @@ impl Node {
             | Kind::Linked(_)
             | Kind::Str(_)
             | Kind::Builtin(_)
+            | Kind::Translated
             | Kind::Uncomputable(_) => false,
             Kind::Call(..) => true,
             Kind::Load(place) => place.uses_tuple(),

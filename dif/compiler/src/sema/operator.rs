@@ -14,6 +14,16 @@ use crate::{
     types::{Type, TypeId},
 };
 
+/// What dtrace(1) refuses as soon as it has read it, whether it is ever computed or not.
+const READ: [ErrorTag; 6] = [
+    ErrorTag::DivZero,
+    ErrorTag::FuncIdent,
+    ErrorTag::FuncUndef,
+    ErrorTag::FuncIdkind,
+    ErrorTag::OffsetofType,
+    ErrorTag::IntOflow,
+];
+
 impl Cx<'_, '_> {
     pub(super) fn unary(&mut self, op: UnaryOp, operand: &Expr, span: Span) -> Checked<Node> {
         match op {
@@ -120,7 +130,11 @@ impl Cx<'_, '_> {
                     BinaryOp::Shl | BinaryOp::Shr => left.ty,
                     _ => self.common(left.ty, right.ty),
                 };
-                let code = arithmetic(op, self.is_signed(ty));
+                // Constants are shifted as they are read, and there without sign.
+                let read = op == BinaryOp::Shr
+                    && self.depth == 0
+                    && left.as_const().and(right.as_const()).is_some();
+                let code = arithmetic(op, !read && self.is_signed(ty));
                 Ok(fold(ty, code, left, right, span))
             }
         }
@@ -295,7 +309,9 @@ impl Cx<'_, '_> {
     ) -> Checked<Node> {
         let condition = self.expr(condition)?;
         if let Some(value) = condition.as_const().filter(|_| self.is_int(&condition)) {
-            return self.expr(if value != 0 { then } else { otherwise });
+            let (taken, left) = if value != 0 { (then, otherwise) } else { (otherwise, then) };
+            self.refuse_as_read(left)?;
+            return self.expr(taken);
         }
         let (then, otherwise) = (self.expr(then)?, self.expr(otherwise)?);
         self.want_truth(&condition, "?:", span)?;
@@ -307,6 +323,18 @@ impl Cx<'_, '_> {
         self.refuse_opaque(&[&then, &otherwise], "operator ?: operands cannot be", span)?;
         let kind = Kind::Conditional(condition.into(), then.into(), otherwise.into());
         Ok(Node::new(ty, kind, span))
+    }
+
+    /// What nobody will compute is refused for what dtrace(1) refuses as it reads it. An inline was
+    /// read before its parameters had values.
+    fn refuse_as_read(&mut self, left: &Expr) -> Checked<()> {
+        if self.depth > 0 {
+            return Ok(());
+        }
+        match self.expr(left) {
+            Err(error) if READ.contains(&error.tag) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The type of `?:`: one that both have, integers' common type, text's `string`, or that of the
@@ -430,7 +458,7 @@ impl Cx<'_, '_> {
 
     pub(super) fn sizeof(&mut self, ty: TypeId, span: Span) -> Checked<Node> {
         if matches!(self.types.resolve(ty), Type::String) {
-            return Ok(Node::constant(TypeId::ULONG, STRING_SIZE, span));
+            return Ok(Node::constant(TypeId::ULONG, u64::from(STRING_SIZE), span));
         }
         match self.types.size(ty).filter(|size| *size > 0) {
             Some(size) => {
@@ -469,7 +497,7 @@ impl Cx<'_, '_> {
 }
 
 /// `sizeof (string)`: DTrace's `string` is an array of so many characters, whatever `strsize` says.
-const STRING_SIZE: u64 = 256;
+pub(super) const STRING_SIZE: u32 = 256;
 
 /// The instruction of an arithmetic operator.
 pub(super) const fn arithmetic(op: BinaryOp, signed: bool) -> Op {

@@ -216,7 +216,7 @@ fn same_function(name: &str, old: AggFunction, new: AggFunction, span: Span) -> 
 fn same_keys(name: &str, old: &mut [KeyInfo], new: &[KeyInfo], span: Span) -> Result<(), Error> {
     if old.len() != new.len() {
         let message = format!(
-            "@{name} [ ] prototype mismatch: {} key{} passed, {} expected",
+            "@{name}[ ] prototype mismatch: {} key{} passed, {} expected",
             new.len(),
             if new.len() == 1 { "" } else { "s" },
             old.len()
@@ -227,7 +227,7 @@ fn same_keys(name: &str, old: &mut [KeyInfo], new: &[KeyInfo], span: Span) -> Re
         if is_number(&old.kind) && is_number(&new.kind) {
             old.size = old.size.max(new.size);
         } else if old != new {
-            let message = format!("@{name} [ ] key #{} is incompatible with prototype", at + 1);
+            let message = format!("@{name}[ ] key #{} is incompatible with prototype", at + 1);
             return Err(Error::new(ErrorTag::ProtoArg, span, message));
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use dlang::{
-    compiled::{AggId, ArgInfo, Statement, StatementKind},
+    compiled::{AggId, ArgInfo, Statement, StatementKind, ValueKind},
     format::Format,
 };
 use host::ids::MachineId;
@@ -330,11 +330,17 @@ impl Printer {
                 let mut data = statement.args.iter().map(|info| record.datum(info));
                 let mut next = || data.next().flatten().ok_or_else(|| record.short());
                 let mut datum = next()?;
-                // What is printed without a format goes by its size: a packed string has its own.
+                // What is printed without a format goes by its size: a packed string has its own,
+                // and anything may stand behind its NUL.
                 let room = statement.args.first().and_then(|info| record.probe.room(info.action));
-                let whole = room.filter(|room| datum.bytes.len() < *room).map(|room| {
-                    let mut whole = datum.bytes.to_vec();
-                    whole.resize(room, 0);
+                let size = room.unwrap_or(0).max(datum.bytes.len());
+                let kept = match datum.kind {
+                    ValueKind::String => datum.text(),
+                    _ => datum.bytes,
+                };
+                let whole = (kept.len() < size).then(|| {
+                    let mut whole = kept.to_vec();
+                    whole.resize(size, 0);
                     whole
                 });
                 datum.bytes = whole.as_deref().unwrap_or(datum.bytes);

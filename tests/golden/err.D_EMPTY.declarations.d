@@ -1,0 +1,4 @@
+/* Declarations alone are no program. */
+int x;
+struct s { int a; };
+typedef struct s s_t;

@@ -1,0 +1,2 @@
+inline int twice[int n] = n * 2;
+BEGIN { trace(twice["two"]); }
