@@ -1,5 +1,7 @@
 //! The machines of a command: the host, and with `-E` all VMs there are.
 
+use std::time::Duration;
+
 use consumer::{
     discover::Watcher,
     link::{LinkError, MachineLink},
@@ -23,7 +25,12 @@ pub struct Found {
     pub missing: Vec<Missing>,
 }
 
-/// Finds the machines. A VM that does not answer is left out, with a message.
+/// How long VMs may take to answer, and guests to announce their probes, before a command begins
+/// without them.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Finds the machines. A VM that does not answer is left out, with a message; a session takes it in
+/// when it does.
 ///
 /// # Errors
 /// If not even the host can be used.
@@ -39,7 +46,11 @@ pub fn find(guests: bool, message: &mut dyn FnMut(String)) -> Result<Found, Link
         return Ok(found);
     }
     let mut watcher = Watcher::new(host::control::run_dir());
-    for (id, link) in (1..).zip(watcher.arrivals()) {
+    let settled = watcher.settle(PATIENCE);
+    for name in settled.silent {
+        message(format!("{name}: its monitor does not answer; it is left out until it does"));
+    }
+    for (id, link) in (1..).zip(settled.links) {
         let link: Box<dyn MachineLink> = Box::new(link);
         if !link.info().ready {
             found.waiting.push(link);

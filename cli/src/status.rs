@@ -3,10 +3,12 @@
 use std::io::{self, Write};
 
 use consumer::{
-    discover,
+    discover::{self, Watcher},
     link::{LinkError, MachineLink},
     machine::os_version,
 };
+
+use crate::machines::PATIENCE;
 
 /// Why a verb failed.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +33,8 @@ pub enum StatusError {
 pub fn list(out: &mut dyn Write) -> Result<(), StatusError> {
     let (name, host, os) = ("NAME", "HOSTNAME", "SYSTEM");
     writeln!(out, "{name:<16} {host:<16} {os:<32} {:>4} {:>8} STATE", "CPUS", "PROBES")?;
-    for mut link in discover::all(&host::control::run_dir()) {
+    let settled = Watcher::new(host::control::run_dir()).settle(PATIENCE);
+    for mut link in settled.links {
         let info = link.info().clone();
         let probes =
             if info.ready { link.probes().map(|table| table.iter().count()) } else { Ok(0) };
@@ -50,6 +53,9 @@ pub fn list(out: &mut dyn Write) -> Result<(), StatusError> {
             info.ncpu,
             probes.unwrap_or(0),
         )?;
+    }
+    for name in settled.silent {
+        writeln!(out, "{name:<16} {0:<16} {0:<32} {0:>4} {0:>8} not answering", "-")?;
     }
     out.flush()?;
     Ok(())

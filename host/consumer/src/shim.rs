@@ -27,9 +27,54 @@ use crate::{
 /// How long a shim may take to answer. It answers from its own memory, so this is long.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// How long it may take to say who it is. A session looks for machines while it runs, and one whose
-/// monitor is stopped shall not hold it up.
-const GREETING: Duration = Duration::from_secs(1);
+/// A shim that was asked who it is. Nobody waits for its answer: one whose monitor is stopped shall
+/// not hold a session up.
+#[derive(Debug)]
+pub struct Greeting(ShimLink);
+
+impl Greeting {
+    /// Connects to a socket of the run directory and asks who is there.
+    ///
+    /// # Errors
+    /// [`LinkError`]; a socket that a dead monitor left is [`LinkError::Control`].
+    pub fn send(path: &Path) -> Result<Self, LinkError> {
+        let connection: ConsumerEnd = Connection::connect(path)?;
+        connection.send(&Request::Hello { version: PROTOCOL_VERSION }, None)?;
+        let info = MachineInfo::default();
+        Ok(Self(ShimLink { connection, info, events: VecDeque::new(), closed: false }))
+    }
+
+    /// The link, if the answer has come.
+    ///
+    /// # Errors
+    /// [`LinkError`] if it is none, or will not come.
+    pub fn answer(&mut self) -> Result<bool, LinkError> {
+        self.answer_within(Duration::ZERO)
+    }
+
+    fn answer_within(&mut self, patience: Duration) -> Result<bool, LinkError> {
+        if !self.0.readable(patience)? {
+            return Ok(false);
+        }
+        match self.0.answer("hello", |_| false, Duration::from_millis(1))? {
+            (Reply::Machine(info), _) => self.0.info = sanitized(info),
+            _ => return Err(LinkError::Unexpected("hello")),
+        }
+        Ok(true)
+    }
+
+    /// The link to a shim that has answered.
+    #[must_use]
+    pub fn into_link(self) -> ShimLink {
+        self.0
+    }
+
+    /// Becomes readable when the answer comes.
+    #[must_use]
+    pub fn wait_fd(&self) -> BorrowedFd<'_> {
+        self.0.connection.as_fd()
+    }
+}
 
 /// A connection to one VM's shim: at most one session.
 #[derive(Debug)]
@@ -41,20 +86,16 @@ pub struct ShimLink {
 }
 
 impl ShimLink {
-    /// Connects to a socket of the run directory and learns who is there.
+    /// Connects to a socket of the run directory and waits until it is known who is there.
     ///
     /// # Errors
     /// [`LinkError`]; a socket that a dead monitor left is [`LinkError::Control`].
     pub fn connect(path: &Path) -> Result<Self, LinkError> {
-        let connection: ConsumerEnd = Connection::connect(path)?;
-        let info = MachineInfo::default();
-        let mut link = Self { connection, info, events: VecDeque::new(), closed: false };
-        let hello = Request::Hello { version: PROTOCOL_VERSION };
-        match link.ask_within(GREETING, "hello", &hello, None)? {
-            (Reply::Machine(info), _) => link.info = sanitized(info),
-            _ => return Err(LinkError::Unexpected("hello")),
+        let mut greeting = Greeting::send(path)?;
+        match greeting.answer_within(ANSWER)? {
+            true => Ok(greeting.into_link()),
+            false => Err(LinkError::Timeout("hello")),
         }
-        Ok(link)
     }
 
     /// What the shim has counted.
@@ -75,17 +116,18 @@ impl ShimLink {
         request: &Request,
         fd: Option<BorrowedFd<'_>>,
     ) -> Result<(Reply, Option<OwnedFd>), LinkError> {
-        self.ask_within(ANSWER, what, request, fd)
+        self.connection.send(request, fd)?;
+        let wants_stats = *request == Request::Stats;
+        self.answer(what, |reply| wants_stats && matches!(reply, Reply::Stats(_)), ANSWER)
     }
 
-    fn ask_within(
+    /// Waits for an answer: what does not come unasked, or what `is_answer` says is one.
+    fn answer(
         &mut self,
-        patience: Duration,
         what: &'static str,
-        request: &Request,
-        fd: Option<BorrowedFd<'_>>,
+        is_answer: impl Fn(&Reply) -> bool,
+        patience: Duration,
     ) -> Result<(Reply, Option<OwnedFd>), LinkError> {
-        self.connection.send(request, fd)?;
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -94,9 +136,7 @@ impl ShimLink {
             }
             match self.connection.receive()? {
                 (Reply::Refused { reason }, _) => return Err(LinkError::Refused(reason)),
-                (reply @ Reply::Stats(_), fd) if *request == Request::Stats => {
-                    return Ok((reply, fd));
-                }
+                (reply, fd) if is_answer(&reply) => return Ok((reply, fd)),
                 (reply, fd) => match unasked(reply) {
                     Ok(event) => self.events.push_back(event),
                     Err(reply) => return Ok((*reply, fd)),
