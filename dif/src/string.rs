@@ -19,19 +19,32 @@ pub const BLOCK: usize = 256;
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
+/// Bytes searched at once.
+const STRIDE: usize = 64;
+
 /// Where the first NUL is.
 #[must_use]
 pub fn find_nul(bytes: &[u8]) -> Option<usize> {
-    let (strides, rest) = bytes.as_chunks::<32>();
     let mut at = 0;
-    for stride in strides {
-        // Without an early exit the compiler turns this into a few vector instructions.
-        if stride.iter().fold(false, |found, byte| found | (*byte == 0)) {
+    let mut rest = bytes;
+    while let Some((stride, behind)) = rest.split_first_chunk::<STRIDE>() {
+        if has_nul(stride) {
             return find_nul_in_words(stride).map(|offset| at + offset);
         }
-        at += 32;
+        at += STRIDE;
+        rest = behind;
     }
-    find_nul_in_words(rest).map(|offset| at + offset)
+    // Of a long text's end once more a whole stride: what was searched before has none.
+    match bytes.last_chunk::<STRIDE>() {
+        Some(last) if !has_nul(last) => None,
+        _ => find_nul_in_words(rest).map(|offset| at + offset),
+    }
+}
+
+/// Without an early exit the compiler turns this into a few vector instructions.
+#[inline(always)]
+fn has_nul(stride: &[u8; STRIDE]) -> bool {
+    stride.iter().fold(false, |found, byte| found | (*byte == 0))
 }
 
 /// As [`find_nul`], eight bytes at a time: a byte is zero where subtracting one borrows.

@@ -10,7 +10,7 @@ use std::mem::offset_of;
 use dif::env::{Fault, FaultKind};
 use host::context::{FireContext, Jail, KernelStack};
 use hypercall::{
-    Descriptor, Fire, FireHead, Header, Nested, Place, head_place, nested_word, place, text,
+    Behind, Descriptor, Fire, Header, Nested, Place, head_place, nested_word, place, text,
 };
 use npt::{AddressSpace, Cr3, Direct, Failure, GuestCache, Gva, NestedCache};
 use zerocopy::IntoBytes;
@@ -30,28 +30,29 @@ const NAME: usize = 32;
 pub(crate) struct GuestFire<'a> {
     page: Page<'a>,
     /// What was checked: stack and inner guest lie in the page as it says.
-    head: FireHead,
+    behind: Behind,
     memory: &'a GuestRam,
     /// Becomes `deep` when a script looks beyond the descriptor's words, which few do.
     vcpu: Cell<Option<&'a mut Vcpu>>,
     deep: OnceCell<Option<Deep<'a>>>,
     name: OnceCell<[u8; NAME]>,
+    /// The vCPU of the guest's own guest on this CPU, copied at its first use.
+    inner: OnceCell<Option<Nested>>,
+    stack: OnceCell<&'a [u8]>,
+    /// The last failure of memory access.
+    failure: Cell<Option<Failure>>,
 }
 
-/// What a look at the guest's memory needs, or one at what is handed out as bytes.
+/// What a look at the guest's memory needs, or one at what is handed out as bytes. It is small: what
+/// is made in a cell is copied there.
 struct Deep<'a> {
     machine: &'a Machine,
     /// The vCPU's own; `begin_fire` was called.
     cache: &'a GuestCache,
     /// For the guest's own guests; `begin_fire` is called when `inner` is filled.
     nested: &'a NestedCache,
-    /// The vCPU of the guest's own guest on this CPU, copied at its first use.
-    inner: OnceCell<Option<Nested>>,
     /// Where the stack goes; taken when it does.
     room: Cell<Option<&'a mut Descriptor>>,
-    stack: OnceCell<&'a [u8]>,
-    /// The last failure of memory access.
-    failure: Cell<Option<Failure>>,
 }
 
 impl<'a> GuestFire<'a> {
@@ -59,12 +60,21 @@ impl<'a> GuestFire<'a> {
     #[inline(always)]
     pub(crate) fn new(
         page: Page<'a>,
-        head: FireHead,
+        behind: Behind,
         memory: &'a GuestRam,
         vcpu: &'a mut Vcpu,
     ) -> Self {
-        let (deep, name) = (OnceCell::new(), OnceCell::new());
-        Self { page, head, memory, vcpu: Cell::new(Some(vcpu)), deep, name }
+        Self {
+            page,
+            behind,
+            memory,
+            vcpu: Cell::new(Some(vcpu)),
+            deep: OnceCell::new(),
+            name: OnceCell::new(),
+            inner: OnceCell::new(),
+            stack: OnceCell::new(),
+            failure: Cell::new(None),
+        }
     }
 
     /// The machine and the vCPU's caches; `None` if the guest has just gone.
@@ -78,9 +88,8 @@ impl<'a> GuestFire<'a> {
         let Vcpu { page, machine, translations, nested, .. } = self.vcpu.take()?;
         let machine = machine.load().as_deref()?;
         translations.begin_fire();
-        let (inner, stack) = (OnceCell::new(), OnceCell::new());
-        let (room, failure) = (Cell::new(Some(&mut **page)), Cell::new(None));
-        Some(Deep { machine, cache: translations, nested, inner, room, stack, failure })
+        let room = Cell::new(Some(&mut **page));
+        Some(Deep { machine, cache: translations, nested, room })
     }
 
     /// The field at a place of FIRE's body, 64 bits of it.
@@ -121,7 +130,7 @@ impl<'a> GuestFire<'a> {
     fn copy_stack(&self) -> &'a [u8] {
         const FIRST: Place = place(size_of::<Fire>());
         let Some(room) = self.deep().and_then(|deep| deep.room.take()) else { return &[] };
-        let frames = usize::try_from(self.head.frames()).unwrap_or(0);
+        let frames = usize::try_from(self.behind.frames()).unwrap_or(0);
         let words = room.body.bytes_mut().as_chunks_mut().0;
         for (to, at) in words.iter_mut().take(frames).zip(FIRST.word..) {
             *to = self.page.word(at).to_le_bytes();
@@ -132,13 +141,13 @@ impl<'a> GuestFire<'a> {
     /// The vCPU behind the stack, if `check_fire` found one there.
     #[cold]
     fn copy_inner(&self, nested: &NestedCache) -> Option<Nested> {
-        if !self.head.has_nested() {
+        if !self.behind.has_nested() {
             return None;
         }
         nested.begin_fire();
         let mut inner = Nested::ZERO;
         let words = inner.as_mut_bytes().as_chunks_mut().0;
-        for (to, at) in words.iter_mut().zip(nested_word(self.head.frames())..) {
+        for (to, at) in words.iter_mut().zip(nested_word(self.behind.frames())..) {
             *to = self.page.word(at).to_le_bytes();
         }
         Some(inner)
@@ -154,9 +163,7 @@ impl<'a> GuestFire<'a> {
     /// What a script is told of an address that does not translate.
     #[cold]
     fn fault(&self, failure: Failure) -> Fault {
-        if let Some(deep) = self.deep() {
-            deep.failure.set(Some(failure));
-        }
+        self.failure.set(Some(failure));
         Fault::at(FaultKind::BadAddr, failure.gva.0)
     }
 
@@ -231,8 +238,7 @@ impl FireContext for GuestFire<'_> {
         self.get(offset_of!(Fire, ip))
     }
     fn kernel_stack(&self) -> KernelStack<'_> {
-        let stack = self.deep().map(|deep| *deep.stack.get_or_init(|| self.copy_stack()));
-        KernelStack::new(stack.unwrap_or_default())
+        KernelStack::new(self.stack.get_or_init(|| self.copy_stack()))
     }
     fn read_kernel(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         self.space(self.cr3())
@@ -280,13 +286,13 @@ impl FireContext for GuestFire<'_> {
     }
     fn read_nested(&self, addr: u64, buf: &mut [u8]) -> Result<(), Fault> {
         let deep = self.deep().ok_or_else(|| gone(addr))?;
-        let inner = deep.inner.get_or_init(|| self.copy_inner(deep.nested)).as_ref();
+        let inner = self.inner.get_or_init(|| self.copy_inner(deep.nested)).as_ref();
         let inner = InnerGuest::new(inner.ok_or_else(|| gone(addr))?, deep.nested);
         let done = inner.read(self.memory, deep.machine.paging.mode(), Gva(addr), buf);
         done.map_err(|failure| self.fault(failure))
     }
     fn why(&self, addr: u64) -> u64 {
-        let failure = self.deep().and_then(|deep| deep.failure.get());
+        let failure = self.failure.get();
         failure.filter(|failure| failure.gva.0 == addr).map_or(0, |f| f.pack())
     }
     fn symbolize(&self, addr: u64, out: &mut [u8]) -> usize {

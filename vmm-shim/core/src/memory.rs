@@ -4,10 +4,10 @@
 //! where memory is. Few regions are expected (below and above the hole for PCI under 4 GiB), so
 //! they are tried in turn.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use npt::{Hpa, Outside, PhysMemory};
-use vm_memory::{Bytes, VolatileMemory, VolatileSlice};
+use vm_memory::{VolatileMemory, VolatileSlice};
 
 pub use crate::region::Region;
 
@@ -60,6 +60,11 @@ impl Part {
         // Below the region this wraps to something no region is long enough for.
         let offset = usize::try_from(at.wrapping_sub(self.base)).ok()?;
         self.region.bytes().get_slice(offset, len).ok()
+    }
+
+    #[inline(always)]
+    fn word(&self, at: u64) -> Option<&AtomicU64> {
+        self.region.word(at.wrapping_sub(self.base))
     }
 
     #[inline(always)]
@@ -119,8 +124,12 @@ impl GuestRam {
 impl PhysMemory for GuestRam {
     #[inline]
     fn read_u64(&self, at: Hpa) -> Option<u64> {
-        let slice = self.slice(at.0, 8).ok()?;
-        slice.load::<u64>(0, Ordering::Acquire).ok().map(u64::from_le)
+        // As of pages: the first region, without a loop.
+        let word = match self.first.word(at.0) {
+            Some(word) => word,
+            None => self.rest.iter().find_map(|part| part.word(at.0))?,
+        };
+        Some(u64::from_le(word.load(Ordering::Acquire)))
     }
 
     #[inline]

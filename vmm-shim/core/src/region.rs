@@ -21,6 +21,8 @@ pub struct Region {
     len: u64,
     /// How many offsets a whole page can begin at: 0 where it is shorter than a page.
     pages: u64,
+    /// The same of a word of 8 bytes.
+    words: u64,
     /// Where it is in this process; `bytes` begins there.
     start: NonNull<u8>,
     bytes: VolatileSlice<'static>,
@@ -44,12 +46,13 @@ impl Region {
     pub unsafe fn from_raw(base: u64, host: *mut u8, len: usize) -> Self {
         // SAFETY: by the caller's word.
         let bytes = unsafe { VolatileSlice::new(host, len) };
-        let pages = (len as u64).saturating_sub(PAGE_SIZE as u64 - 1);
-        let (start, pages) = match NonNull::new(host) {
-            Some(start) => (start, pages),
-            None => (NonNull::dangling(), 0),
+        let [pages, words] =
+            [PAGE_SIZE as u64, 8].map(|size| (len as u64).saturating_sub(size - 1));
+        let (start, pages, words) = match NonNull::new(host) {
+            Some(start) => (start, pages, words),
+            None => (NonNull::dangling(), 0, 0),
         };
-        Self { base, len: len as u64, pages, start, bytes, owner: None }
+        Self { base, len: len as u64, pages, words, start, bytes, owner: None }
     }
 
     /// Its first guest-physical address.
@@ -90,6 +93,25 @@ impl Region {
         // readable and writable as long as it lives. Guest memory may change at any time, which
         // atomics allow, and any bytes are words.
         Some(Page::new(unsafe { at.as_ref() }))
+    }
+
+    /// The word at an offset; `None` if it is not all there, or is not aligned.
+    ///
+    /// # Context
+    /// The firing path.
+    #[inline(always)]
+    pub(crate) fn word(&self, offset: u64) -> Option<&AtomicU64> {
+        if offset >= self.words {
+            return None;
+        }
+        let offset = usize::try_from(offset).ok()?;
+        // SAFETY: the region is longer than this.
+        let at = unsafe { self.start.add(offset) }.cast::<AtomicU64>();
+        if !at.is_aligned() {
+            return None;
+        }
+        // SAFETY: as of a page.
+        Some(unsafe { at.as_ref() })
     }
 
     /// The memory, for as long as the region lives.
