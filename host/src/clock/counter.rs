@@ -105,7 +105,7 @@ pub(super) fn now(kernel: fn() -> u64) -> u64 {
 
 /// The time by the line, if there is one that reaches so far.
 #[inline(always)]
-fn by_line() -> Option<u64> {
+pub(super) fn by_line() -> Option<u64> {
     let from = LINE.from.load(Acquire);
     let since = count().wrapping_sub(from);
     if since >= REACH {

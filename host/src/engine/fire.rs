@@ -116,6 +116,26 @@ pub(crate) fn fire<C: FireContext, K: Clock>(
     leave(view.slot);
 }
 
+/// As [`fire_bare`], if that needs neither the kernel's clock nor a look at the reader; tells whether
+/// it is done. What it leaves undone has left nothing behind. (A reference is passed so that the number is
+/// read when it is written: until then it would need a register, and there is none left.)
+#[inline(always)]
+pub(crate) fn try_bare<K: Clock>(slot_state: &mut SlotState<'_>, epid: &Epid, clock: &K) -> bool {
+    let SlotState { view, out, .. } = slot_state;
+    let (view, slot) = (&*view, view.slot);
+    slot.in_fire.swap(STARTING, SeqCst);
+    if !view.is_active() {
+        return false;
+    }
+    let Some(now) = clock.quick() else { return false };
+    slot.in_fire.store(now, Release);
+    let done = out.ring.try_push(slot, view.ring, [tag(*epid, RECORD_HEADER), now]);
+    if done {
+        leave(slot);
+    }
+    done
+}
+
 /// As [`fire`] for a group of one empty clause: the time is wanted for sure, and nothing else.
 #[inline(always)]
 pub(crate) fn fire_bare<K: Clock>(slot_state: &mut SlotState<'_>, epid: Epid, clock: &K) {
@@ -229,7 +249,7 @@ fn run<C: FireContext, K: Clock>(
 }
 
 /// The slot's fire is over.
-#[inline]
+#[inline(always)]
 fn leave(slot: &SlotHeader) {
     slot.fires.store(slot.fires.load(Relaxed).wrapping_add(1), Relaxed);
     slot.in_fire.store(0, Release);

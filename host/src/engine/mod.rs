@@ -45,4 +45,6 @@ mod tests;
 #[cfg(feature = "std")]
 mod sessions;
 #[cfg(feature = "std")]
-pub use sessions::{Engine, EngineError, MAX_PROBE, NoNames, ProbeNames, SessionId};
+pub use sessions::{
+    BareFire, Begun, Enabled, Engine, EngineError, Fire, MAX_PROBE, NoNames, ProbeNames, SessionId,
+};

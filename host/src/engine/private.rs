@@ -15,10 +15,15 @@ use core::{
 
 use crate::{ids::LocalSlot, num::us};
 
-/// One word a slot, in a cache line of its own: odd while a fire runs.
-#[derive(Debug, Default)]
+/// One slot's, in a cache line of its own.
+#[derive(Debug)]
 #[repr(align(64))]
-struct Word(AtomicU64);
+struct Word {
+    /// Odd while a fire runs.
+    fires: AtomicU64,
+    /// The slot's number.
+    index: usize,
+}
 
 /// The guards of all of an engine's slots.
 #[derive(Debug)]
@@ -29,13 +34,13 @@ pub(crate) struct Guards {
 /// Proof that this thread alone uses a slot, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct SlotGuard<'e> {
-    word: &'e AtomicU64,
-    index: usize,
+    word: &'e Word,
 }
 
 impl Guards {
     pub(crate) fn new(slots: u32) -> Self {
-        Self { words: (0..slots).map(|_| Word::default()).collect() }
+        let word = |slot| Word { fires: AtomicU64::new(0), index: us(slot) };
+        Self { words: (0..slots).map(word).collect() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -49,22 +54,21 @@ impl Guards {
     /// marking is sequentially consistent with the swap that takes the old table out.
     #[inline(always)]
     pub(crate) fn enter(&self, slot: LocalSlot) -> Option<SlotGuard<'_>> {
-        let index = us(slot.0);
-        let word = &self.words.get(index)?.0;
-        let taken = word.fetch_or(1, SeqCst) & 1 == 1;
-        if taken { None } else { Some(SlotGuard { word, index }) }
+        let word = self.words.get(us(slot.0))?;
+        let taken = word.fires.fetch_or(1, SeqCst) & 1 == 1;
+        if taken { None } else { Some(SlotGuard { word }) }
     }
 
     /// Which slots are in a fire now, and in which.
     pub(crate) fn in_fire(&self) -> Vec<(usize, u64)> {
-        let all = self.words.iter().map(|word| word.0.load(SeqCst)).enumerate();
+        let all = self.words.iter().map(|word| word.fires.load(SeqCst)).enumerate();
         all.filter(|(_, sequence)| sequence & 1 == 1).collect()
     }
 
     /// Whether all these slots have left the fire they were in.
     pub(crate) fn have_left(&self, seen: &[(usize, u64)]) -> bool {
         let left = |(at, was): &(usize, u64)| {
-            self.words.get(*at).is_none_or(|word| word.0.load(Acquire) != *was)
+            self.words.get(*at).is_none_or(|word| word.fires.load(Acquire) != *was)
         };
         seen.iter().all(left)
     }
@@ -74,14 +78,16 @@ impl Drop for SlotGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         // Nobody else changes it while it is odd.
-        self.word.store(self.word.load(Relaxed).wrapping_add(1), Release);
+        let fires = &self.word.fires;
+        fires.store(fires.load(Relaxed).wrapping_add(1), Release);
     }
 }
 
-/// One `T` a slot of one engine.
+/// One `T` a slot of one engine. Each lies in memory of its own: to find it is a load instead of a
+/// multiplication.
 #[derive(Debug)]
 pub(crate) struct PerSlot<T> {
-    cells: Box<[UnsafeCell<T>]>,
+    cells: Box<[Box<UnsafeCell<T>>]>,
 }
 
 // SAFETY: a cell is reached only through the guard of its slot, which one thread has at a time.
@@ -90,17 +96,18 @@ unsafe impl<T: Send> Sync for PerSlot<T> {}
 impl<T> PerSlot<T> {
     /// The values of slots 0, 1, …; slots beyond have none.
     pub(crate) fn new(values: Vec<T>) -> Self {
-        Self { cells: values.into_iter().map(UnsafeCell::new).collect() }
+        Self { cells: values.into_iter().map(|value| Box::new(UnsafeCell::new(value))).collect() }
     }
 
     /// The slot's own. Guards and cells must be of one engine: an engine makes both and hands out
     /// neither.
     #[inline(always)]
     pub(crate) fn get<'g>(&'g self, guard: &'g mut SlotGuard<'_>) -> Option<&'g mut T> {
-        if guard.index >= self.cells.len() {
+        let index = guard.word.index;
+        if index >= self.cells.len() {
             return None;
         }
-        let cell = &self.cells[guard.index];
+        let cell = &self.cells[index];
         // SAFETY: the guard is the only one of its slot in this engine and is borrowed mutably for
         // as long as the result lives.
         Some(unsafe { &mut *cell.get() })

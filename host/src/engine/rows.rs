@@ -24,6 +24,29 @@ pub(crate) struct Rows<T> {
     rows: Box<[AtomicPtr<T>]>,
 }
 
+/// Where a probe's value was a moment ago.
+#[derive(Debug)]
+pub(crate) struct Row<'r, T>(&'r AtomicPtr<T>);
+
+impl<'r, T> Row<'r, T> {
+    /// The probe's value.
+    ///
+    /// # Safety
+    /// The thread has entered a slot of the engine before the call ([`super::private::Guards`])
+    /// and stays in it for as long as it uses the value.
+    ///
+    /// # Context
+    /// The firing path.
+    #[inline(always)]
+    pub(crate) unsafe fn get(self) -> Option<&'r T> {
+        let row = self.0.load(SeqCst);
+        // SAFETY: it came from `Box::into_raw` in `replace`, whose caller frees it only after
+        // every slot that was in a fire when it was taken out has left that fire; by the caller's
+        // word this thread was in one before the pointer was loaded.
+        unsafe { row.as_ref() }
+    }
+}
+
 /// A value that was taken out, freed by being dropped.
 #[derive(Debug)]
 pub(crate) struct Retiring<T> {
@@ -38,31 +61,15 @@ impl<T> Rows<T> {
         Self { rows }
     }
 
-    /// Whether the probe has a value.
+    /// Where the probe's value is, if it has one now.
     ///
     /// # Context
     /// The firing path. Orders nothing: a fire that is let through looks again, and one that is
     /// not comes before the enabling.
     #[inline(always)]
-    pub(crate) fn has(&self, probe: ProbeId) -> bool {
-        self.rows.get(us(probe.0)).is_some_and(|row| !row.load(Relaxed).is_null())
-    }
-
-    /// A probe's value.
-    ///
-    /// # Safety
-    /// The thread has entered a slot of the engine before the call ([`super::private::Guards`])
-    /// and stays in it for as long as it uses the value.
-    ///
-    /// # Context
-    /// The firing path.
-    #[inline(always)]
-    pub(crate) unsafe fn get(&self, probe: ProbeId) -> Option<&T> {
-        let row = self.rows.get(us(probe.0))?.load(SeqCst);
-        // SAFETY: it came from `Box::into_raw` in `replace`, whose caller frees it only after
-        // every slot that was in a fire when it was taken out has left that fire; by the caller's
-        // word this thread was in one before the pointer was loaded.
-        unsafe { row.as_ref() }
+    pub(crate) fn find(&self, probe: ProbeId) -> Option<Row<'_, T>> {
+        let row = self.rows.get(us(probe.0))?;
+        (!row.load(Relaxed).is_null()).then_some(Row(row))
     }
 
     /// Replaces a probe's value. One thread at a time replaces; a probe beyond [`MAX_PROBE`] has
@@ -110,19 +117,18 @@ mod tests {
             assert!(unsafe { rows.replace(probe, Some(Box::new(probe.0))) }.is_none());
         }
         // SAFETY: the guard lives, and nothing is freed before it is used.
-        let get = |rows: &Rows<u32>, probe| unsafe { rows.get(probe) }.copied();
-        assert!(all.iter().all(|probe| rows.has(*probe)));
+        let get = |rows: &Rows<u32>, probe| unsafe { rows.find(probe)?.get() }.copied();
         assert!(all.iter().all(|probe| get(&rows, *probe) == Some(probe.0)));
-        assert!(!rows.has(ProbeId(2)) && !rows.has(ProbeId(u32::MAX)));
+        assert!(rows.find(ProbeId(2)).is_none() && rows.find(ProbeId(u32::MAX)).is_none());
         assert_eq!(get(&rows, ProbeId(MAX_PROBE + 1)), None);
         // SAFETY: nothing looks at the old value.
         assert!(unsafe { rows.replace(ProbeId(63), Some(Box::new(7))) }.is_some());
         assert_eq!(get(&rows, ProbeId(63)), Some(7));
         // SAFETY: as above.
         assert!(unsafe { rows.replace(ProbeId(1), None) }.is_some());
-        assert!(!rows.has(ProbeId(1)) && rows.has(ProbeId(0)));
+        assert!(rows.find(ProbeId(1)).is_none() && rows.find(ProbeId(0)).is_some());
         drop(guard);
         assert_eq!(rows.clear(&all).len(), 4);
-        assert!(!all.iter().any(|probe| rows.has(*probe)));
+        assert!(all.iter().all(|probe| rows.find(*probe).is_none()));
     }
 }

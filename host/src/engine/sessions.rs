@@ -21,11 +21,11 @@ use super::{
     code::{LoadError, Loaded, ecb_count},
     demand::Demand,
     env::Target,
-    fire::{fire, fire_bare, fire_feed, fire_quick, fire_record},
+    fire::{fire, fire_bare, fire_feed, fire_quick, fire_record, try_bare},
     plain::{Feed, Gate, Record},
     private::{Guards, PerSlot, SlotGuard},
     quick::{Quick, Shape},
-    rows::{Retiring, Rows},
+    rows::{Retiring, Row, Rows},
     state::{Group, Names, Places, Reaction, SessionCore, SlotState, SlotView},
 };
 use crate::{
@@ -145,13 +145,51 @@ struct Entry {
     next: Option<Box<Entry>>,
 }
 
+/// A probe that somebody wanted a moment ago.
+#[derive(Debug)]
+pub struct Enabled<'e>(Row<'e, Entry>);
+
+/// What came of the beginning of a fire.
+#[derive(Debug)]
+pub enum Begun<'e> {
+    /// Nobody wants it any more.
+    Nothing,
+    /// The slot was in a fire already, or is none of the engine's: see [`Engine::collide`].
+    Refused,
+    /// All that is to run is one empty clause, which looks at nothing: see [`Engine::try_bare`].
+    Bare(BareFire<'e>),
+    /// There is something to run: see [`Engine::run`].
+    Fire(Fire<'e>),
+}
+
+/// A fire of an empty clause.
+#[derive(Debug)]
+pub struct BareFire<'e> {
+    guard: SlotGuard<'e>,
+    bare: &'e Bare,
+}
+
+/// An empty clause, alone on its probe.
+#[derive(Debug)]
+struct Bare {
+    epid: Epid,
+    session: Arc<Session>,
+}
+
+/// A fire that has begun, and what it is to run.
+#[derive(Debug)]
+pub struct Fire<'e> {
+    guard: SlotGuard<'e>,
+    entry: &'e Entry,
+}
+
 /// How an entry is fired. A gate alone may stand before the short way, and all but `All` have
 /// nothing else on this probe.
 #[derive(Debug)]
 #[repr(u8)]
 enum Way {
     /// An empty clause.
-    Bare(Epid),
+    Bare(Bare),
     /// A clause that records one number.
     Record(Record, Epid),
     /// A clause that feeds one aggregation without a key.
@@ -175,16 +213,15 @@ struct QuickWay {
 }
 
 impl Way {
-    fn of(program: &Loaded, group: &Group) -> Self {
+    fn of(program: &Loaded, group: &Group, session: &Arc<Session>) -> Self {
         let [(ecb, epid)] = group.ecbs.as_slice() else { return Self::All };
         let Some(code) = program.ecbs.get(us(*ecb)) else { return Self::All };
-        let Some(quick) = &code.quick else {
-            return if code.is_bare() { Self::Bare(*epid) } else { Self::All };
-        };
-        let way = QuickWay { epid: *epid, ecb: Arc::clone(quick) };
         if code.is_bare() {
-            Self::Bare(*epid)
-        } else if let Some(gate) = quick.gate() {
+            return Self::Bare(Bare { epid: *epid, session: Arc::clone(session) });
+        }
+        let Some(quick) = &code.quick else { return Self::All };
+        let way = QuickWay { epid: *epid, ecb: Arc::clone(quick) };
+        if let Some(gate) = quick.gate() {
             Self::Gated(*gate, way)
         } else if let Some(record) = quick.as_record() {
             Self::Record(record, *epid)
@@ -474,15 +511,15 @@ impl<K: Clock> Engine<K> {
         self.collisions.load(Relaxed)
     }
 
-    /// Whether a fire of this probe may find an ECB. Lets a platform leave a fire out before it has
+    /// The probe, if a fire of it may find an ECB. Lets a platform leave a fire out before it has
     /// gathered what a fire needs; a fire that comes while the answer changes may be left out.
     ///
     /// # Context
     /// The firing path.
     #[inline(always)]
     #[must_use]
-    pub fn is_enabled(&self, probe: ProbeId) -> bool {
-        self.rows.has(probe)
+    pub fn enabled(&self, probe: ProbeId) -> Option<Enabled<'_>> {
+        self.rows.find(probe).map(Enabled)
     }
 
     /// Fires a probe on a slot: runs its ECBs in every session.
@@ -492,30 +529,75 @@ impl<K: Clock> Engine<K> {
     /// comes meanwhile is counted and refused.
     #[inline]
     pub fn fire<C: FireContext>(&self, slot: LocalSlot, probe: ProbeId, ctx: &C) -> Reaction {
-        self.fire_with::<C, &C>(slot, probe, || ctx)
+        let Some(probe) = self.enabled(probe) else { return Reaction::Nothing };
+        match self.begin(slot, probe) {
+            Begun::Nothing => Reaction::Nothing,
+            Begun::Refused => {
+                self.collide();
+                Reaction::Nothing
+            }
+            Begun::Bare(fire) => {
+                self.run_bare(fire);
+                Reaction::Nothing
+            }
+            Begun::Fire(fire) => self.run::<C, &C>(fire, || ctx),
+        }
     }
 
-    /// As [`Engine::fire`] of a context that is made when it is needed: an empty clause looks at
-    /// nothing.
+    /// Begins a fire.
+    ///
+    /// # Context
+    /// The firing path. It calls nothing: a function that goes on with a call in tail position needs
+    /// no stack for it.
+    #[inline(always)]
+    pub fn begin<'e>(&'e self, slot: LocalSlot, probe: Enabled<'e>) -> Begun<'e> {
+        let Some(guard) = self.guards.enter(slot) else { return Begun::Refused };
+        // SAFETY: this thread is in the slot until the guard is dropped, here or by whoever goes on.
+        match unsafe { probe.0.get() } {
+            Some(Entry { way: Way::Bare(bare), .. }) => Begun::Bare(BareFire { guard, bare }),
+            Some(entry) => Begun::Fire(Fire { guard, entry }),
+            None => Begun::Nothing,
+        }
+    }
+
+    /// Fires, if that is a matter of a few instructions; [`Engine::run_bare`] is for when it is not.
+    ///
+    /// # Errors
+    /// The fire, of which nothing was done.
+    ///
+    /// # Context
+    /// The firing path. It calls nothing.
+    #[inline(always)]
+    pub fn try_bare<'e>(&self, mut fire: BareFire<'e>) -> Result<(), BareFire<'e>> {
+        let Some(state) = fire.bare.session.private.get(&mut fire.guard) else { return Ok(()) };
+        if try_bare(state, &fire.bare.epid, &self.clock) { Ok(()) } else { Err(fire) }
+    }
+
+    /// Fires an empty clause.
+    ///
+    /// # Context
+    /// The firing path.
+    #[inline(always)]
+    pub fn run_bare(&self, mut fire: BareFire<'_>) {
+        if let Some(state) = fire.bare.session.private.get(&mut fire.guard) {
+            fire_bare(state, fire.bare.epid, &self.clock);
+        }
+    }
+
+    /// Goes on with a fire. The context is made when it is needed.
     ///
     /// # Context
     /// As [`Engine::fire`].
     #[inline(always)]
-    pub fn fire_with<C: FireContext, B: Borrow<C>>(
+    pub fn run<C: FireContext, B: Borrow<C>>(
         &self,
-        slot: LocalSlot,
-        probe: ProbeId,
+        fire: Fire<'_>,
         make: impl FnOnce() -> B,
     ) -> Reaction {
-        let Some(mut guard) = self.guards.enter(slot) else { return self.collide() };
-        // SAFETY: this thread is in the slot until the guard is dropped, at the end of this
-        // function or of `fire_all`.
-        let Some(entry) = (unsafe { self.rows.get(probe) }) else { return Reaction::Nothing };
+        let Fire { mut guard, entry } = fire;
         match &entry.way {
-            Way::Bare(epid) => {
-                if let Some(state) = entry.session.private.get(&mut guard) {
-                    fire_bare(state, *epid, &self.clock);
-                }
+            Way::Bare(bare) => {
+                self.run_bare(BareFire { guard, bare });
                 Reaction::Nothing
             }
             Way::Record(record, epid) => {
@@ -545,12 +627,11 @@ impl<K: Clock> Engine<K> {
         }
     }
 
-    /// Refuses a fire.
+    /// Counts a fire that [`Engine::begin`] refused.
     #[cold]
     #[inline(never)]
-    fn collide(&self) -> Reaction {
+    pub fn collide(&self) {
         self.collisions.fetch_add(1, Relaxed);
-        Reaction::Nothing
     }
 }
 
@@ -639,7 +720,8 @@ fn build(control: &Control) -> BTreeMap<ProbeId, Box<Entry>> {
         let Some(program) = &open.enabled else { continue };
         for (probe, group) in &open.groups {
             let next = first.remove(probe);
-            let way = if next.is_some() { Way::All } else { Way::of(program, group) };
+            let way =
+                if next.is_some() { Way::All } else { Way::of(program, group, &open.session) };
             let target = Target {
                 core: Arc::clone(&open.session.core),
                 program: Arc::clone(program),

@@ -165,7 +165,13 @@ impl<'m> SlotView<'m> {
     /// Whether ECBs may run on this slot now.
     #[inline(always)]
     pub(crate) fn may_fire(&self) -> bool {
-        self.header.activity.load(Acquire) == Activity::Active as u32 || self.may_fire_alone()
+        self.is_active() || self.may_fire_alone()
+    }
+
+    /// Whether all slots may fire.
+    #[inline(always)]
+    pub(crate) fn is_active(&self) -> bool {
+        self.header.activity.load(Acquire) == Activity::Active as u32
     }
 
     /// Whether it is the consumer's slot, in a state that lets that one fire.

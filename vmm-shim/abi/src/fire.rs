@@ -41,28 +41,26 @@ const fn in_page(offset: usize) -> Place {
     Place { word: offset / 8, shift: low(offset as u64 % 8) * 8 }
 }
 
-/// What a sound FIRE says first.
+/// What a sound FIRE has behind its fixed part: words of stack, and bit 31 if there is a [`Nested`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FireHead {
-    /// Number of the probe.
-    pub probe: u32,
-    /// Words of stack, and bit 31 if there is a [`Nested`].
-    behind: u32,
-}
+pub struct Behind(u32);
 
-impl FireHead {
+impl Behind {
     const NESTED: u32 = 1 << 31;
+
+    /// Nothing, as most have.
+    pub const NOTHING: Self = Self(0);
 
     /// Words of kernel stack behind the fixed part; they lie within the body.
     #[must_use]
     pub const fn frames(self) -> u32 {
-        self.behind & !Self::NESTED
+        self.0 & !Self::NESTED
     }
 
     /// Whether a [`Nested`] of a known kind lies behind them, within the body.
     #[must_use]
     pub const fn has_nested(self) -> bool {
-        self.behind & Self::NESTED != 0
+        self.0 & Self::NESTED != 0
     }
 }
 
@@ -72,43 +70,37 @@ pub const fn nested_word(frames: u32) -> usize {
     (size_of::<Header>() + size_of::<Fire>()) / 8 + frames as usize
 }
 
-/// Checks a page that begins with [`FIRE_WORD`], as [`crate::Descriptor::parse`] would; `probe` is
-/// what was read of word [`FIRE_PROBE`], and `word` reads any other of its 512 words.
+/// Whether a page that begins with [`FIRE_WORD`] is a FIRE with nothing behind its fixed part, sound
+/// and as guests send it: no status yet. Of any other [`check_fire`] says what it is. `probe` is what
+/// was read of word [`FIRE_PROBE`], and `word` reads any other of the page's 512 words.
+///
+/// # Context
+/// The firing path; reads every word at most once.
+#[inline(always)]
+pub fn is_plain_fire(probe: u64, word: impl Fn(usize) -> u64) -> bool {
+    const FIXED: u64 = size_of::<Fire>() as u64;
+    const USUAL: u64 = FIXED << 32 | u32::MAX as u64;
+    let (length, stack) = (word(LENGTH), word(STACK));
+    let short = Context::all().difference(Context::NESTED);
+    let strange = (probe >> 32) & !u64::from(short.bits());
+    (length ^ USUAL) | strange | u64::from(low(stack)) == 0
+}
+
+const LENGTH: usize = core::mem::offset_of!(Header, status) / 8;
+const STACK: usize = place(core::mem::offset_of!(Fire, nstack)).word;
+
+/// Checks a page that begins with [`FIRE_WORD`], as [`crate::Descriptor::parse`] would; `probe` and
+/// `word` are as with [`is_plain_fire`].
 ///
 /// # Context
 /// The firing path; reads every word at most once.
 ///
 /// # Errors
 /// As `parse`: [`Status::BadLength`], [`Status::BadArgument`].
-#[inline(always)]
-pub fn check_fire(probe: u64, word: impl Fn(usize) -> u64) -> Result<FireHead, Status> {
-    const LENGTH: usize = core::mem::offset_of!(Header, status) / 8;
-    const STACK: usize = place(core::mem::offset_of!(Fire, nstack)).word;
-    const FIXED: u64 = size_of::<Fire>() as u64;
-    // As guests send it: no status yet. Any other status is as good, and takes the longer way.
-    const USUAL: u64 = FIXED << 32 | u32::MAX as u64;
-    let (length, stack) = (word(LENGTH), word(STACK));
-    let short = Context::all().difference(Context::NESTED);
-    let more =
-        (length ^ USUAL) | ((probe >> 32) & !u64::from(short.bits())) | u64::from(low(stack));
-    if more == 0 {
-        return Ok(FireHead { probe: low(probe), behind: 0 });
-    }
-    let behind = check_long(length >> 32, probe, low(stack), word)?;
-    Ok(FireHead { probe: low(probe), behind })
-}
-
-/// The part of [`check_fire`] for fires that carry more than the fixed part, or are wrong.
-#[cold]
-#[inline(never)]
-fn check_long(
-    length: u64,
-    probe: u64,
-    frames: u32,
-    word: impl Fn(usize) -> u64,
-) -> Result<u32, Status> {
+pub fn check_fire(probe: u64, word: impl Fn(usize) -> u64) -> Result<Behind, Status> {
     const MOST: u64 = BODY_SIZE as u64;
     const FIXED: u64 = size_of::<Fire>() as u64;
+    let (length, frames) = (word(LENGTH) >> 32, low(word(STACK)));
     // One comparison for both ends.
     if length.wrapping_sub(FIXED) > MOST - FIXED {
         return Err(Status::BadLength);
@@ -122,9 +114,9 @@ fn check_long(
     let has_nested = low(probe >> 32) & u32::from(Context::NESTED.bits()) != 0;
     if has_nested {
         check_nested(&word, frames, length)?;
-        return Ok(frames | FireHead::NESTED);
+        return Ok(Behind(frames | Behind::NESTED));
     }
-    Ok(frames)
+    Ok(Behind(frames))
 }
 
 /// Whether the body holds a [`Nested`] behind the stack.
@@ -199,7 +191,8 @@ mod tests {
                 }
                 _ => (0, 0, false),
             });
-            let short = check_fire(word(&page, FIRE_PROBE), |at| word(&page, at)).map(|h| (h.probe, h.frames() as usize, h.has_nested()));
+            let probe = word(&page, FIRE_PROBE);
+            let short = check_fire(probe, |at| word(&page, at)).map(|h| (low(probe), h.frames() as usize, h.has_nested()));
             prop_assert_eq!(short, parsed);
         }
     }

@@ -44,7 +44,7 @@ pub use entries::{
     SymbolEntries, SymbolEntry, SymbolHead, probe_entries, symbol_entries,
 };
 pub use fire::{
-    FIRE_PROBE, FIRE_WORD, FireHead, Place, check_fire, head_place, nested_word, place,
+    Behind, FIRE_PROBE, FIRE_WORD, Place, check_fire, head_place, is_plain_fire, nested_word, place,
 };
 pub use text::text;
 pub use values::{

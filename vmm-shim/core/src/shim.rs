@@ -21,11 +21,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwapOption, Cache};
 use host::control::ShimStats;
-use host::engine::{Engine, Reaction};
+use host::engine::{BareFire, Begun, Enabled, Engine, Fire, Reaction};
 use host::ids::{LocalSlot, ProbeId};
 use hypercall::{
-    Action, Call, Command, DOORBELL_OFFSET, Descriptor, FIRE_PROBE, FIRE_WORD, FireReply, Header,
-    Hello, HelloReply, Jails, MAX_PROBES, Poll, PollFlags, PollReply, Request, Status, check_fire,
+    Action, Behind, Call, Command, DOORBELL_OFFSET, Descriptor, FIRE_PROBE, FIRE_WORD, FireReply,
+    Header, Hello, HelloReply, Jails, MAX_PROBES, Poll, PollFlags, PollReply, Request, Status,
+    check_fire, is_plain_fire,
 };
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use npt::{
@@ -213,28 +214,83 @@ impl Shim {
         if page.word(COOKIE) != self.cookie.load(Ordering::Relaxed) {
             return self.refuse_fire(vcpu, memory, at, Status::NotReady);
         }
-        let probe = page.word(FIRE_PROBE);
-        if self.engine.is_enabled(probe_of(probe)) {
-            return self.fire(vcpu, memory, page, probe);
+        let word = page.word(FIRE_PROBE);
+        match self.engine.enabled(probe_of(word)) {
+            Some(probe) => self.fire(vcpu, page, word, probe),
+            None => conclude_fire(page),
         }
+    }
+
+    /// A FIRE of a probe that someone wants; `word` is the one that names it. Here, as in what it
+    /// goes on with for an empty clause, every call is the last thing done: neither needs a stack.
+    #[inline(always)]
+    fn fire(&self, vcpu: &mut Vcpu, page: Page<'_>, word: u64, probe: Enabled<'_>) {
+        if !is_plain_fire(word, |at| page.word(at)) {
+            return self.long_fire(vcpu, page);
+        }
+        match self.engine.begin(vcpu.slot, probe) {
+            Begun::Nothing => conclude_fire(page),
+            Begun::Refused => self.collide(page),
+            Begun::Bare(fire) => self.bare(page, fire),
+            Begun::Fire(fire) => self.run(vcpu, page, Behind::NOTHING, fire),
+        }
+    }
+
+    /// A FIRE that carries more than the fixed part, or is wrong. It is read anew: what was read
+    /// before is forgotten, and what is checked here is what is used.
+    #[cold]
+    #[inline(never)]
+    fn long_fire(&self, vcpu: &mut Vcpu, page: Page<'_>) {
+        let word = page.word(FIRE_PROBE);
+        let Some(probe) = self.engine.enabled(probe_of(word)) else { return conclude_fire(page) };
+        let behind = match check_fire(word, |at| page.word(at)) {
+            Ok(behind) => behind,
+            Err(status) => return self.refuse_enabled(vcpu, page, status),
+        };
+        match self.engine.begin(vcpu.slot, probe) {
+            Begun::Nothing => conclude_fire(page),
+            Begun::Refused => self.collide(page),
+            Begun::Bare(fire) => self.bare(page, fire),
+            Begun::Fire(fire) => self.run(vcpu, page, behind, fire),
+        }
+    }
+
+    /// A fire of an empty clause.
+    #[inline(never)]
+    fn bare(&self, page: Page<'_>, fire: BareFire<'_>) {
+        match self.engine.try_bare(fire) {
+            Ok(()) => conclude_fire(page),
+            Err(fire) => self.bare_slowly(page, fire),
+        }
+    }
+
+    /// A fire of an empty clause that has to wait for somebody, if only for the kernel's clock.
+    #[cold]
+    #[inline(never)]
+    fn bare_slowly(&self, page: Page<'_>, fire: BareFire<'_>) {
+        self.engine.run_bare(fire);
         conclude_fire(page);
     }
 
-    /// A FIRE of a probe that someone wants; `probe` is the word that names it.
+    /// A fire that has something to run.
     #[inline(never)]
-    fn fire(&self, vcpu: &mut Vcpu, memory: &GuestRam, page: Page<'_>, probe: u64) {
-        let head = match check_fire(probe, |at| page.word(at)) {
-            Ok(head) => head,
-            Err(status) => return self.refuse_enabled(vcpu, page, status),
-        };
-        let slot = vcpu.slot;
-        let probe = ProbeId(head.probe);
-        match self.engine.fire_with::<GuestFire<'_>, _>(slot, probe, move || {
-            GuestFire::new(page, head, memory, vcpu)
-        }) {
+    fn run(&self, vcpu: &mut Vcpu, page: Page<'_>, behind: Behind, fire: Fire<'_>) {
+        let Some(memory) = self.memory.get() else { return };
+        match self
+            .engine
+            .run::<GuestFire<'_>, _>(fire, move || GuestFire::new(page, behind, memory, vcpu))
+        {
             Reaction::Nothing => conclude_fire(page),
             reaction => self.react(page, reaction),
         }
+    }
+
+    /// A fire of a vCPU that is in one already.
+    #[cold]
+    #[inline(never)]
+    fn collide(&self, page: Page<'_>) {
+        self.engine.collide();
+        conclude_fire(page);
     }
 
     /// A fire that wants something of the guest. Enabling refuses destructive clauses where none
