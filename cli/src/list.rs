@@ -26,6 +26,23 @@ pub struct Listing<'a> {
     pub resolvers: Resolvers,
 }
 
+/// Timed probes that are there without having been asked for, as FreeBSD's provider has them.
+const TIMED: [&str; 13] = [
+    "profile-97",
+    "profile-199",
+    "profile-499",
+    "profile-997",
+    "profile-1999",
+    "profile-4001",
+    "profile-4999",
+    "tick-1",
+    "tick-10",
+    "tick-100",
+    "tick-500",
+    "tick-1000",
+    "tick-5000",
+];
+
 /// Lists probes of all machines. Returns the descriptions that match nothing.
 ///
 /// # Errors
@@ -42,6 +59,15 @@ pub fn list(
     let (id, provider, module) = ("ID", "PROVIDER", "MODULE");
     writeln!(out, "{id:>5} {provider:>10} {module:>17} {:>33} NAME", "FUNCTION")?;
     let everything = [ProbeDesc::default()];
+    if listing.descriptions.is_none() {
+        let timed = |name: &&str| ProbeDesc { name: (*name).to_owned(), ..ProbeDesc::default() };
+        for desc in TIMED.iter().map(timed) {
+            for machine in machines.iter_mut().filter(|machine| machine.is_host()) {
+                // A host without them lists what it has.
+                let _ = machine.provide(&desc, numbers);
+            }
+        }
+    }
     let mut unmatched = Vec::new();
     for desc in listing.descriptions.unwrap_or(&everything) {
         let mut found = false;

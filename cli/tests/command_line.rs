@@ -95,6 +95,17 @@ fn listed_programs_are_compiled() {
     assert_eq!(status, 0);
 }
 
+/// A list of everything has the timed probes that FreeBSD's provider makes unasked.
+#[test]
+fn everything_is_listed() {
+    let (out, _, status) = said(&["-l"]);
+    let heading = "   ID   PROVIDER            MODULE                          FUNCTION NAME";
+    assert_eq!((out.lines().next(), status), (Some(heading), 0));
+    let timed: Vec<&str> = out.lines().filter(|line| line.contains(" profile ")).collect();
+    assert_eq!(timed.len(), 13, "{timed:?}");
+    assert!(timed.iter().any(|line| line.ends_with(" tick-5000")));
+}
+
 /// Each program must use the last argument.
 #[test]
 fn arguments_are_used_by_every_program() {

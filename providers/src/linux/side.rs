@@ -187,8 +187,12 @@ impl KernelSide {
         let places = planned.iter().map(|one| one.hooks.len()).sum();
         allow_descriptors(places);
         for Planned { hooks, site, name } in planned {
-            let refused =
-                |error: &dyn std::fmt::Display| LinkError::Refused(format!("{name}: {error}"));
+            // Some errors name the probe themselves.
+            let refused = |error: &dyn std::fmt::Display| {
+                let text = error.to_string();
+                let named = text.starts_with(&format!("{name}: "));
+                LinkError::Refused(if named { text } else { format!("{name}: {text}") })
+            };
             let program = session.program(&site).map_err(|error| match &error {
                 // The kernel's reasons, for whoever asks for them.
                 ebpf::Error::Verifier { log, .. } => refused(&format!("{error}\n{log}")),

@@ -35,6 +35,8 @@ typedef struct psinfo {
 	char pr_dmodel;
 	int pr_taskid;
 	int pr_projid;
+	unsigned int pr_arglen;
+	unsigned int pr_jailid;
 } psinfo_t;
 
 /* A thread. */
@@ -76,6 +78,7 @@ typedef struct cpuinfo {
 
 /* An I/O request. */
 typedef struct bufinfo {
+	int b_cmd;
 	int b_flags;
 	size_t b_bcount;
 	uintptr_t b_addr;
@@ -102,6 +105,7 @@ typedef struct devinfo {
 	int dev_major;
 	int dev_minor;
 	int dev_instance;
+	int dev_type;
 	string dev_name;
 	string dev_statname;
 	string dev_pathname;

@@ -36,6 +36,22 @@ pub const FILES: &[LibraryFile] = &[
         text: include_str!("linux_signal.d"),
     },
     LibraryFile { name: "linux.d", os: Some(Os::Linux), text: include_str!("linux.d") },
+    LibraryFile {
+        name: "freebsd_errno.d",
+        os: Some(Os::FreeBsd),
+        text: include_str!("freebsd_errno.d"),
+    },
+    LibraryFile {
+        name: "freebsd_signal.d",
+        os: Some(Os::FreeBsd),
+        text: include_str!("freebsd_signal.d"),
+    },
+    LibraryFile { name: "freebsd.d", os: Some(Os::FreeBsd), text: include_str!("freebsd.d") },
+    LibraryFile {
+        name: "freebsd_net.d",
+        os: Some(Os::FreeBsd),
+        text: include_str!("freebsd_net.d"),
+    },
 ];
 
 /// Reads the library for machines of one operating system. Its texts are added to `sources`, so
@@ -82,7 +98,11 @@ mod tests {
         let translators = linux.iter().filter(|item| matches!(item, Item::Translator(_))).count();
         assert_eq!(translators, 10);
         assert!(linux.len() > 200);
-        assert!(!items(Os::FreeBsd).is_empty());
+        let translators = |os| {
+            let is_one = |item: &Item| matches!(item, Item::Translator(_));
+            items(os).into_iter().filter(is_one).count()
+        };
+        assert_eq!(translators(Os::FreeBsd), 20);
     }
 
     #[test]

@@ -340,12 +340,8 @@ impl Cx<'_, '_> {
         wanted: &Expr,
         span: Span,
     ) -> Checked<Node> {
-        let why = match self.world.os() {
-            Os::Linux if !self.types.is_untyped() => None,
-            Os::Linux => Some("it needs the types of the kernel, which are not published there"),
-            Os::FreeBsd => Some("the way there is known for Linux alone"),
-        };
-        if let Some(why) = why {
+        if self.types.is_untyped() {
+            let why = "it needs the types of the kernel, which are not published there";
             let message = format!("{name}( ) cannot be had on {}: {why}", self.world.name());
             return fail(ErrorTag::Unsupported, span, message);
         }

@@ -153,6 +153,7 @@ const fn subroutine(number: u16) -> Option<(i64, Option<Text>)> {
         subr::SUBSTR => (2, Some(Text::Substr)),
         subr::TOUPPER => (1, Some(Text::Upper)),
         subr::TOLOWER => (1, Some(Text::Lower)),
+        subr::MEMSTR => (3, Some(Text::Memstr)),
         subr::LLTOSTR => (1, Some(Text::Lltostr)),
         subr::STRTOLL => (1, Some(Text::Strtoll)),
         subr::BASENAME => (1, Some(Text::Basename)),

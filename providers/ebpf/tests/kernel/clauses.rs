@@ -122,6 +122,9 @@ fn subroutines() {
         BEGIN { trace(basename("/usr/lib//")); trace(basename("///")); trace(basename("")); trace(basename("x"));
             trace(dirname("/usr/lib/")); trace(dirname("/usr")); trace(dirname("x")); trace(dirname("a//b")); }
         BEGIN { trace(toupper("MiXed-9z")); trace(tolower("MiXed-9Z")); }
+        BEGIN { this->m = (char *)alloca(8); bcopy("ab", this->m, 2); bcopy("cd", this->m + 4, 2);
+            trace(memstr(this->m, '+', 8)); trace(memstr(this->m, ' ', 1)); trace(memstr(this->m, '-', 3)); }
+        BEGIN { trace(memstr(this->m, ' ', 0)); }
         BEGIN { trace(lltostr(arg2)); trace(lltostr(arg2, 16)); trace(lltostr(arg0, 8)); trace(lltostr(0, 2)); trace(lltostr(0, 16)); }
         BEGIN { trace(strtoll("  -42x")); trace(strtoll("0x1fG", 16)); trace(strtoll("zz", 36)); trace(strtoll("0x", 16)); }
         BEGIN { trace(htons(arg2)); trace(htonl(arg2)); trace(htonll(arg2)); }"#;

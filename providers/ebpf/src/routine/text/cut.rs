@@ -126,6 +126,43 @@ pub(super) fn case(m: &mut Module, which: Text) -> Result<Function, Refused> {
     Ok(f)
 }
 
+/// `memstr(address, separator, size)`: as in `dif::subr::memory`, but of no more than a string holds.
+pub(super) fn memstr(m: &mut Module) -> Result<Function, Refused> {
+    let mut f = Function::new("memstr", 1);
+    let (again, other, end, bad, full) = (f.label(), f.label(), f.label(), f.label(), f.label());
+    let strsize = m.world.strsize();
+    m.enter(&mut f);
+    argument(&mut f, R6, 2);
+    f.branch(If::Eq, R6, 0, bad);
+    f.branch(If::Gt, R6, strsize, full);
+    argument(&mut f, R2, 0);
+    m.call(&mut f, Routine::ReadBytes, &[R2.into(), value_at(m).into(), R6.into()])?;
+    check(&mut f);
+    argument(&mut f, R8, 1);
+    // The last byte ends the string, whatever it was.
+    f.alu(Alu::Sub, R6, 1);
+    private(&mut f, R2, m.world.private.value.at);
+    f.mov(R7, 0);
+    f.bind(again);
+    f.branch(If::Ge, R7, R6, end);
+    f.load(Byte, R1, R2, 0);
+    f.branch(If::Ne, R1, 0, other);
+    f.store(Byte, R2, 0, R8);
+    f.bind(other);
+    f.alu(Alu::Add, R2, 1);
+    f.alu(Alu::Add, R7, 1);
+    f.branch(If::Le, R7, strsize, again);
+    f.bind(end);
+    m.call(&mut f, Routine::Text(Text::New), &[value_at(m).into(), R6.into()])?;
+    f.exit();
+    f.bind(bad);
+    f.mov(R2, 0);
+    fail(&mut f, FaultKind::IllOp, R2);
+    f.bind(full);
+    fail(&mut f, FaultKind::NoScratch, R6);
+    Ok(f)
+}
+
 /// Calls [`Text::Backward`] over the first bytes of the value buffer.
 pub(super) fn last(f: &mut Function, m: &mut Module, len: Reg, what: i64) -> Result<(), Refused> {
     let arguments = [value_at(m).into(), len.into(), what.into()];

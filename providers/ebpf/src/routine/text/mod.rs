@@ -10,7 +10,7 @@ mod number;
 mod search;
 
 use self::{
-    cut::{basename, case, dirname, strjoin, substr},
+    cut::{basename, case, dirname, memstr, strjoin, substr},
     number::{lltostr, strtoll},
     search::{character, find, rindex, strlen, strtok},
 };
@@ -46,6 +46,7 @@ pub(crate) enum Text {
     Substr,
     Upper,
     Lower,
+    Memstr,
     Basename,
     Dirname,
     Lltostr,
@@ -75,6 +76,7 @@ impl Text {
             Self::Rindex => rindex(m),
             Self::Substr => substr(m),
             Self::Upper | Self::Lower => case(m, self),
+            Self::Memstr => memstr(m),
             Self::Basename => basename(m),
             Self::Dirname => dirname(m),
             Self::Lltostr => lltostr(m),
