@@ -290,6 +290,19 @@ fn linux_values(expressions: &[&str]) -> Vec<String> {
     fire(&mut mock, &compiled(&world, &format!("BEGIN {{ {body} }}")))
 }
 
+/// Beside a kernel's enumeration a name must not be both its enumerator and a variable.
+#[test]
+fn enumerators_and_variables_are_told_apart() {
+    let (world, _) = linux();
+    let compared = "BEGIN { trace((enum states)7 == RUNNING); }";
+    assert_eq!(error(&world, &format!("int RUNNING; {compared}")), "D_IDENT_AMBIG");
+    assert_eq!(
+        error(&world, "BEGIN { x = 1; } BEGIN { trace((enum states)7 == x + y); }"),
+        "D_IDENT_UNDEF"
+    );
+    assert_eq!(linux_values(&["(enum states)7 == RUNNING"]), ["1"]);
+}
+
 /// Members, pointers, arrays, bit-fields, text in the kernel's memory, by the kernel's own types.
 #[test]
 fn kernel_memory_is_read_by_its_types() {

@@ -9,7 +9,7 @@ use crate::{
 type Args<'a> = &'a [TupleElement];
 
 /// The length of a copy to scratch at `to`; a fault if not all of it is scratch.
-pub(crate) fn writable<E: Env + ?Sized>(env: &mut E, to: u64, len: u64) -> Result<usize, Fault> {
+fn writable<E: Env + ?Sized>(env: &mut E, to: u64, len: u64) -> Result<usize, Fault> {
     let refused = Fault::at(FaultKind::BadAddr, to);
     let len = usize::try_from(len).map_err(|_| refused)?;
     if len > 0 {

@@ -22,7 +22,7 @@ mod number;
 mod path;
 mod text;
 
-pub(crate) use memory::{writable, zeroed};
+pub(crate) use memory::zeroed;
 
 /// Calls a subroutine. Arguments beyond those it takes are ignored, as in classic DTrace.
 pub(crate) fn call<E: Env + ?Sized>(

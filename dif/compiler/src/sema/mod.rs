@@ -106,6 +106,8 @@ pub(crate) struct Cx<'c, 'w> {
     pub(crate) agg_keys: HashMap<String, Vec<TypeId>>,
     /// Aggregations that were named with a key but not fed.
     pub(crate) unfed: std::collections::HashSet<String>,
+    /// The probes of the providers that were declared, each with the types that scripts see.
+    providers: HashMap<String, HashMap<String, Vec<String>>>,
     /// The D library's inlines.
     library: std::collections::HashSet<String>,
     /// The D library is being read.
@@ -131,6 +133,7 @@ impl<'c, 'w> Cx<'c, 'w> {
             definitions: Definitions::default(),
             variables: HashMap::new(),
             args: (ProbeDesc::default(), None),
+            providers: HashMap::new(),
             budget: MAX_EXPRESSIONS,
             nesting: 0,
             bindings: Vec::new(),

@@ -7,7 +7,7 @@ use super::{
     node::{Domain, Place, Relation},
 };
 use crate::{
-    ast::{BinaryOp, Expr, ExprKind, TypeExpr, TypeKind, UnaryOp},
+    ast::{BinaryOp, Expr, ExprKind, TypeExpr, TypeKind, UnaryOp, VarScope},
     error::ErrorTag,
     link::Wanted,
     source::Span,
@@ -98,8 +98,34 @@ impl Cx<'_, '_> {
         right: &Expr,
         span: Span,
     ) -> Checked<Node> {
-        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        let left = self.expr(left)?;
+        self.refuse_ambiguous(op, &left, right)?;
+        let right = self.expr(right)?;
         self.binary_nodes(op, left, right, span)
+    }
+
+    /// Beside a value of one of the kernel's enumerations, a name could be its enumerator or a
+    /// variable.
+    fn refuse_ambiguous(&mut self, op: BinaryOp, left: &Node, right: &Expr) -> Checked<()> {
+        let ExprKind::Var { scope: VarScope::Global, name } = &right.kind else { return Ok(()) };
+        let (name, span) = (name.name.as_str(), right.span);
+        let compares = matches!(
+            op,
+            BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge
+        );
+        let Type::Enum(body) = self.types.resolve(left.ty) else { return Ok(()) };
+        let tag = body.values.iter().any(|(known, _)| **known == *name);
+        if !compares || !tag || self.is_enumerator(name) {
+            return Ok(());
+        }
+        let known = self.known_variable(VarScope::Global, name).is_some();
+        if !known && !super::ident::is_builtin_name(name) {
+            return Ok(());
+        }
+        let op = op.symbol();
+        let message =
+            format!("ambiguous use of operator {op}: {name} is both an enum tag and a global");
+        fail(ErrorTag::IdentAmbig, span, message)
     }
 
     pub(super) fn binary_nodes(

@@ -3,7 +3,9 @@
 //! A program's own probes are declared so. The script that holds one makes no probe by it: what is
 //! checked here is that the declaration is one that the program could be built with.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+
+use dif::program::ProbeDesc;
 
 use super::{Checked, Cx, fail};
 use crate::{
@@ -34,7 +36,61 @@ impl Cx<'_, '_> {
             let message = format!("provider name may not end with a digit: {}", provider.name.name);
             return fail(ErrorTag::ProvBadname, provider.name.span, message);
         }
+        self.redefine_provider(provider)
+    }
+
+    /// A provider that is known already, be it from the script or as one that there is, may be
+    /// declared again with the probes that it has, and as they are.
+    fn redefine_provider(&mut self, provider: &Provider) -> Checked<()> {
+        let name = &provider.name.name;
+        let mut probes = HashMap::new();
+        for probe in &provider.probes {
+            let seen = probe.translated.as_ref().unwrap_or(&probe.args);
+            let mut types = Vec::new();
+            for param in seen.list.iter().filter(|param| !is_void(param)) {
+                let ty = self.type_expr(&param.ty)?;
+                types.push(self.words(ty));
+            }
+            probes.insert(probe.name.name.replace("__", "-"), types);
+        }
+        let known = self.providers.get(name).cloned();
+        for probe in &provider.probes {
+            let (plain, span) = (probe.name.name.replace("__", "-"), probe.span);
+            let full = format!("{name}:{plain}");
+            let before = match &known {
+                Some(known) => known.get(&plain),
+                None if !self.has_provider(name) || self.has_probe(name, &plain) => continue,
+                None => None,
+            };
+            let Some(before) = before else {
+                let message = format!(
+                    "provider interface mismatch: {name}\n\t current: probe {full} defined\n\t\
+                     previous: probe {full} not defined"
+                );
+                return fail(ErrorTag::ProvIncompat, span, message);
+            };
+            if probes.get(&plain) != Some(before) {
+                let now = probes.get(&plain).map_or_else(String::new, |types| types.join(", "));
+                let message = format!(
+                    "probe {full} output prototype mismatch:\n\t current: {now}\n\tprevious: {}",
+                    before.join(", ")
+                );
+                return fail(ErrorTag::ProvIncompat, span, message);
+            }
+        }
+        if known.is_none() {
+            self.providers.insert(name.clone(), probes);
+        }
         Ok(())
+    }
+
+    fn has_provider(&self, name: &str) -> bool {
+        self.has_probe(name, "")
+    }
+
+    fn has_probe(&self, provider: &str, name: &str) -> bool {
+        let (provider, name) = (provider.to_owned(), name.to_owned());
+        self.world.matches(&ProbeDesc { provider, name, ..ProbeDesc::default() }) > 0
     }
 
     fn check_probe(&mut self, probe: &ProbeDecl) -> Checked<()> {

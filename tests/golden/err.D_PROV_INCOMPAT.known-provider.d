@@ -1,0 +1,2 @@
+provider dtrace { probe nosuch(); };
+BEGIN { exit(0); }

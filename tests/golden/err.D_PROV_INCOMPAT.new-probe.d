@@ -1,0 +1,3 @@
+provider foo { probe bar(int); };
+provider foo { probe other(int); };
+BEGIN { exit(0); }

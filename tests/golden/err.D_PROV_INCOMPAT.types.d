@@ -1,0 +1,3 @@
+provider foo { probe bar(int); };
+provider foo { probe bar(string); };
+BEGIN { exit(0); }
