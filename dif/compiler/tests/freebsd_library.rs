@@ -1,7 +1,7 @@
 //! The D library for FreeBSD's kernels, over the members that it reads.
 #![expect(clippy::unwrap_used, reason = "helpers of a test: a failure here is the test's")]
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, sync::OnceLock};
 
 use dif::program::ProbeDesc;
 use dlang::{
@@ -38,17 +38,19 @@ impl World for Kernel {
     }
 }
 
-/// The kernel's types; `None` where there is no gcc.
-fn types() -> Option<Vec<u8>> {
+/// The kernel's types, made once for all tests; `None` where there is no gcc.
+fn types() -> Option<&'static [u8]> {
+    static TYPES: OnceLock<Option<Vec<u8>>> = OnceLock::new();
+    TYPES.get_or_init(build).as_deref()
+}
+
+fn build() -> Option<Vec<u8>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/freebsd/kernel.c");
     let object = Path::new(env!("CARGO_TARGET_TMPDIR")).join("freebsd-kernel.o");
     let mut gcc = Command::new("gcc");
     gcc.args(["-g", "-fno-eliminate-unused-debug-types", "-c"]).arg(source).arg("-o").arg(&object);
-    gcc.output()
-        .ok()?
-        .status
-        .success()
-        .then(|| types_of_file(&std::fs::read(object).unwrap()).unwrap())
+    let made = gcc.output().ok()?.status.success();
+    made.then(|| types_of_file(&std::fs::read(object).unwrap()).unwrap())
 }
 
 #[track_caller]
@@ -79,19 +81,19 @@ fn translators_fit_the_kernel() {
     let process: String = process.split(' ').map(|name| format!("pr_{name} ")).collect();
     let thread = "lwpid pri flag state sname syscall addr wchan";
     let thread: String = thread.split(' ').map(|name| format!("pr_{name} ")).collect();
-    compiles(&types, &[], &all("curpsinfo->", &process));
-    compiles(&types, &[], &all("curlwpsinfo->", &thread));
-    compiles(&types, &[], "trace(curcpu->cpu_id); trace(execargs); trace(progenyof(5));");
-    compiles(&types, &[], "trace(cwd); trace(root); trace(getf(3)->f_flag);");
+    compiles(types, &[], &all("curpsinfo->", &process));
+    compiles(types, &[], &all("curlwpsinfo->", &thread));
+    compiles(types, &[], "trace(curcpu->cpu_id); trace(execargs); trace(progenyof(5));");
+    compiles(types, &[], "trace(cwd); trace(root); trace(getf(3)->f_flag);");
     let file = "fi_name fi_dirname fi_pathname fi_mount fi_fs fi_offset fi_oflags";
-    compiles(&types, &[], &all("fds[0].", file));
+    compiles(types, &[], &all("fds[0].", file));
     let io = [("struct bio *", "bufinfo_t *"), ("struct devstat *", "devinfo_t *")];
     let buffer = "b_cmd b_flags b_bcount b_addr b_blkno b_lblkno b_resid b_bufsize b_error";
-    compiles(&types, &io, &all("args[0]->", buffer));
+    compiles(types, &io, &all("args[0]->", buffer));
     let device = "dev_major dev_minor dev_instance dev_type dev_name dev_statname dev_pathname";
-    compiles(&types, &io, &all("args[1]->", device));
+    compiles(types, &io, &all("args[1]->", device));
     compiles(
-        &types,
+        types,
         &io,
         "trace(bio_cmd_string[args[0]->b_cmd]); trace(device_type[args[1]->dev_type]); \
          trace(device_if[args[1]->dev_type]); trace(bio_flag_string[args[0]->b_flags & BIO_ERROR]);",
@@ -111,14 +113,14 @@ fn packets_are_translated() {
         ("struct ip6_hdr *", "ipv6info_t *"),
     ];
     compiles(
-        &types,
+        types,
         &ip,
         "trace(args[0]->pkt_addr); trace(args[1]->cs_cid); trace(args[2]->ip_ver); \
          trace(args[2]->ip_plength); trace(args[2]->ip_saddr); trace(args[2]->ip_daddr); \
          trace(args[3]->if_name); trace(args[3]->if_local);",
     );
     compiles(
-        &types,
+        types,
         &ip,
         "trace(args[4]->ipv4_ihl); trace(args[4]->ipv4_protostr); trace(args[4]->ipv4_saddr); \
          trace(args[4]->ipv4_dst); trace(args[5]->ipv6_ver); trace(args[5]->ipv6_nextstr); \
@@ -136,9 +138,9 @@ fn packets_are_translated() {
         rto mss retransmit srtt debug dupacks rtttime rtseq ts_recent";
     let traced: String =
         members.split_whitespace().map(|it| format!("trace(args[1]->tcps_{it}); ")).collect();
-    compiles(&types, &tcp, &traced);
+    compiles(types, &tcp, &traced);
     compiles(
-        &types,
+        types,
         &tcp,
         "trace(args[0]->cs_cid); trace(args[2]->tcp_seq); trace(args[2]->tcp_offset); \
          trace(args[3]->tcp_window); trace(args[3]->tcp_flags & TH_SYN); \
@@ -146,7 +148,7 @@ fn packets_are_translated() {
     );
     let udp = [("struct inpcb *", "udpsinfo_t *"), ("struct udphdr *", "udpinfo_t *")];
     compiles(
-        &types,
+        types,
         &udp,
         "trace(args[0]->udps_laddr); trace(args[0]->udps_rport); trace(args[1]->udp_length);",
     );
