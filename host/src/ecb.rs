@@ -312,8 +312,9 @@ fn sized(
         }
         act::USTACK | act::JSTACK => {
             // DTRACE_USTACK_ARG: frames below, the size of the text above.
-            let frames =
-                frames(u64::from(low32(action.arg)), config.stackframes).ok_or(argument)?;
+            let default =
+                if kind == act::JSTACK { config.jstackframes } else { config.ustackframes };
+            let frames = frames(u64::from(low32(action.arg)), default).ok_or(argument)?;
             (1 + u64::from(frames)) * 8 + u64::from(high32(action.arg)).next_multiple_of(8)
         }
         act::PRINTF | act::PRINTA | act::SYSTEM | act::FREOPEN | act::LIBACT => {
@@ -425,4 +426,28 @@ const fn may_be_key(kind: u16) -> bool {
             | act::JSTACK
             | act::TRACEMEM
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each kind of stack has its own number of frames where the script does not say one.
+    #[test]
+    fn stacks_have_frames_of_their_own() {
+        let config = ArenaConfig {
+            stackframes: 3,
+            ustackframes: 5,
+            jstackframes: 7,
+            ..ArenaConfig::default()
+        };
+        let size = |kind, arg| {
+            let action = Action { kind, difo: None, ntuple: 0, arg, format: None, uarg: 0 };
+            sized(&Program::default(), &config, 0, &action).unwrap().size
+        };
+        assert_eq!((size(act::STACK, 0), size(act::STACK, 2)), (3 * 8, 2 * 8));
+        // One more word for the process's number; a text's size is above the frames.
+        assert_eq!((size(act::USTACK, 0), size(act::USTACK, 2)), (6 * 8, 3 * 8));
+        assert_eq!((size(act::JSTACK, 0), size(act::JSTACK, 2 | (9 << 32))), (8 * 8, 3 * 8 + 16));
+    }
 }

@@ -220,6 +220,10 @@ fn needs(world: &World, ecbs: &[u32], errors: &[u32]) -> Needs {
                         needs.args |= 1 << (id - var::ARG0);
                     }
                     (Some(Dif::Ldgs), var::ERRNO) => needs.errno = true,
+                    (Some(Dif::Ldgs), var::UCALLER) => {
+                        needs.user_frames = needs.user_frames.max(2);
+                    }
+                    (Some(Dif::Ldgs), var::USTACKDEPTH) => needs.user_frames = MAX_FRAMES,
                     (Some(Dif::Call | Dif::Allocs), _) => needs.scratch = true,
                     _ => {}
                 }
@@ -400,6 +404,7 @@ impl Main<'_> {
         }
         if group.needs.user_frames > 0 {
             self.stack(group.needs.user_frames, field::USER_STACK, USER_STACK_FLAG);
+            self.f.store(Double, R9, field::USER_FRAMES, R1);
         }
         for (at, ecb) in (0_u32..).zip(&group.ecbs) {
             self.may_fire(leave);

@@ -69,6 +69,8 @@ pub(crate) mod field {
     pub(crate) const ERRNO: i16 = 168;
     /// Frames of the kernel's stack.
     pub(crate) const FRAMES: i16 = 176;
+    /// Frames of the process's stack.
+    pub(crate) const USER_FRAMES: i16 = 184;
     /// 1 if EXECNAME is filled.
     pub(crate) const HAS_EXECNAME: i16 = 192;
     /// Words for a routine's own use.

@@ -52,15 +52,20 @@ impl Body<'_> {
             var::PID | var::TID | var::UID | var::GID | var::PPID | var::VTIMESTAMP => {
                 identity(f, self.m, id)?;
             }
-            var::CALLER => {
-                f.load(Double, R0, R9, field::STACK + 8);
+            var::CALLER | var::UCALLER => {
+                let (stack, frames) = match id {
+                    var::CALLER => (field::STACK, field::FRAMES),
+                    _ => (field::USER_STACK, field::USER_FRAMES),
+                };
+                f.load(Double, R0, R9, stack + 8);
                 let deep = f.label();
-                f.load(Double, R1, R9, field::FRAMES);
+                f.load(Double, R1, R9, frames);
                 f.branch(If::Gt, R1, 1, deep);
                 f.mov(R0, 0);
                 f.bind(deep);
             }
             var::STACKDEPTH => f.load(Double, R0, R9, field::FRAMES),
+            var::USTACKDEPTH => f.load(Double, R0, R9, field::USER_FRAMES),
             _ => {
                 let name = var::name(id).unwrap_or("a built-in variable");
                 return Err(self.refused(name, "the host's programs do not have it"));

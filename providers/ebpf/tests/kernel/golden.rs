@@ -13,7 +13,6 @@ use crate::rig::{Rig, without_bpf};
 const REFUSED: &[(&str, &str)] = &[
     // Where a process's parent lies is in the kernel's types, and these tests give none.
     ("tst.builtins.d", "ppid"),
-    ("tst.copy-memory.d", "memstr()"),
     ("tst.fault-subroutine-nulls.d", "cleanpath()"),
     ("tst.inet.d", "inet_ntoa()"),
     ("tst.json.d", "json()"),

@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("transfers_tell_of_their_file_and_device", transfers),
     ("open_files_have_their_whole_path", paths),
     ("tracepoints_have_typed_arguments", tracepoint_types),
+    ("processes_get_signals_and_have_a_command_line", signals),
 ];
 
 /// Exactly so many read(2) and write(2) calls, of one byte each.
@@ -222,5 +223,20 @@ fn tracepoint_types() -> Result<()> {
     // By its path: some shells are `true` themselves.
     let finished = traced(&["-qn", script, "-c", "/usr/bin/true"])?;
     ensure!(finished.out.contains("true 1\n"), "{}", finished.out);
+    Ok(())
+}
+
+/// `raise()` and `stop()` act on the process whose probe fires, which `execargs` shows whole.
+fn signals() -> Result<()> {
+    let asleep = "syscall::clock_nanosleep:entry /pid == $target/";
+    let raised = traced(&["-wn", &format!("{asleep} {{ raise(10); }}"), "-c", "sleep 100"])?;
+    ensure!(raised.err.contains(" terminated by 10\n"), "{}", raised.err);
+    let script =
+        format!("{asleep} {{ printf(\"[%s]\", execargs); stop(); }} tick-200ms {{ exit(3); }}");
+    let stopped = dtrace(&["-wqn", &script, "-c", "sleep 0.01"])?;
+    // Were it not stopped, its end would end the session first, with 0.
+    let finished = stopped.finish()?;
+    ensure!(finished.out.contains("[sleep 0.01]"), "{}", finished.out);
+    ensure!(finished.status.code() == Some(3), "{:?}", finished.status);
     Ok(())
 }
