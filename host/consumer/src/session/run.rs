@@ -30,6 +30,7 @@ use super::{
     printer::Record,
     processes::Processes,
     programs,
+    sizes::SMALL,
 };
 use crate::{
     format::{Symbolizer, row::Flow, user::UserSymbolizer},
@@ -264,9 +265,13 @@ impl Session {
         }
     }
 
-    /// Whether a buffer fills so fast that it is not to wait for its turn.
+    /// Whether a buffer fills so fast that it is not to wait for its turn. Whoever asked for a small
+    /// one wants drops to be seen.
     fn is_filling(&self) -> bool {
         use std::sync::atomic::Ordering::Relaxed;
+        if self.options.bufsize < SMALL {
+            return false;
+        }
         let Some(live) = &self.live else { return false };
         let limit = live.arena.layout().config().bufsize / EARLY;
         self.options.bufpolicy == BufPolicy::Switch

@@ -20,7 +20,7 @@ const SPARE_KERNEL_SLOTS: u32 = 16;
 /// What buffers may take together where memory is taken at once.
 const KERNEL_MEMORY: u64 = 384 << 20;
 /// In larger buffers than this nobody counts records.
-const SMALL: u64 = 64 << 10;
+pub(super) const SMALL: u64 = 64 << 10;
 
 /// What the programs will need buffers for.
 #[derive(Clone, Copy, Debug)]

@@ -114,7 +114,11 @@ fn too_large() -> Result<()> {
             .finish()?;
     ensure!(finished.status.code() == Some(1), "{}{}", finished.out, finished.err);
     let last = finished.err.lines().last().unwrap_or_default();
-    ensure!(last.starts_with("dtrace: ") && last.contains("bufsize"), "{}", finished.err);
+    ensure!(
+        last.starts_with("dtrace: ") && last.contains("Cannot allocate memory"),
+        "{}",
+        finished.err
+    );
     Ok(())
 }
 
