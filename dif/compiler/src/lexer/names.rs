@@ -60,11 +60,19 @@ impl Lexer<'_> {
             Next::StarsWord if start => true,
             Next::Paren => start,
             Next::Less => kind == Declares::Translator && outermost,
+            // `(*name)` is a declarator.
+            _ if params && self.follows_star(name) => false,
             Next::StarsWord | Next::Close | Next::Comma if kind == Declares::Provider => params,
             Next::StarsWord | Next::Close | Next::Comma if params => self.context.is_type(name),
             _ if params => false,
             _ => self.expression_type(name, next),
         }
+    }
+
+    /// Whether a star stands right before a name that ends where the lexer stands.
+    fn follows_star(&self, name: &str) -> bool {
+        let before = self.at.checked_sub(name.len()).and_then(|start| self.text.get(..start));
+        before.is_some_and(|text| text.trim_ascii_end().ends_with(b"*"))
     }
 
     /// In an expression, where types stand in parentheses or after `xlate <` only.
