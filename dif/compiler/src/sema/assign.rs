@@ -95,10 +95,20 @@ impl Cx<'_, '_> {
         span: Span,
     ) -> Checked<Variable> {
         if let Some(known) = self.known_variable(scope, name) {
-            return if known.keys.is_none() {
-                Ok(known)
-            } else {
-                array_without_key(scope, name, span)
+            return match (known.keys.is_some(), by) {
+                (false, _) => Ok(known),
+                (true, Use::Assign(value)) if scope != VarScope::Global => {
+                    let have = self.words(value.ty);
+                    let message = format!(
+                        "operands have incompatible types: \"associative array\" {op} \"{have}\""
+                    );
+                    fail(ErrorTag::OpIncompat, span, message)
+                }
+                (true, Use::Step) if scope != VarScope::Global => {
+                    let message = format!("operator {op} requires operand of scalar type");
+                    fail(ErrorTag::OpScalar, span, message)
+                }
+                (true, _) => array_without_key(scope, name, span),
             };
         }
         let ty = self.new_type(scope, name, by, op, span)?;
