@@ -17,6 +17,7 @@ use crate::{
     env::{Region, Scope, TracerAddr},
     interval::Interval,
     plan::{Leaf, Plan},
+    runs::Run,
 };
 
 /// A register's number, known to be one of eight.
@@ -186,6 +187,8 @@ pub(crate) enum Code {
     /// Update global `imm` with operation `r1`, `r2` for [`crate::env::AtomicOp::from_index`].
     UpdateAfter,
     UpdateBefore,
+    /// Run `imm`: this instruction and some that follow.
+    Run,
 }
 
 /// One instruction, ready to run.
@@ -290,6 +293,7 @@ impl Test {
 pub struct VerifiedDifo {
     pub(crate) text: Box<[Decoded]>,
     pub(crate) integers: Box<[u64]>,
+    pub(crate) runs: Box<[Run]>,
     pub(crate) ret: DifType,
     pub(crate) shape: Shape,
     /// Set where the shape is [`Shape::General`] and the DIFO is a mere test.

@@ -317,6 +317,13 @@ fn execute<E: Env + ?Sized>(
             Code::Copys => or_fault!(copy(env, r1!(), rd!(), r2!())),
             Code::UpdateAfter => rd!() = or_fault!(update(env, i, rd!())).1,
             Code::UpdateBefore => rd!() = or_fault!(update(env, i, rd!())).0,
+            Code::Run => {
+                if let Some(run) = difo.runs.get(index(i)) {
+                    run.apply(&mut frame.regs);
+                    pc += run.words;
+                    continue;
+                }
+            }
         }
         pc += 1;
     }

@@ -36,6 +36,8 @@ pub mod opcode;
 pub mod plan;
 #[cfg(feature = "alloc")]
 pub mod program;
+#[cfg(feature = "alloc")]
+mod runs;
 pub mod string;
 #[cfg(feature = "alloc")]
 mod subr;

@@ -3,7 +3,7 @@
 //! Runs after every rule has been checked. It still reports a rule where it meets what the rules
 //! exclude, so that an omission up there is a refusal and never wrong code.
 
-use crate::plan;
+use crate::{plan, runs};
 
 use super::{
     Code, Decoded, Difo, Instr, Op, R, Shape, Vec, VerifiedDifo, VerifyError, Yields, broken, kind,
@@ -19,6 +19,7 @@ pub(super) fn translate(difo: &Difo, string_base: u32) -> Result<VerifiedDifo, V
     let test = test::find(&text, &difo.integers);
     let plan = plan::find(&text, &difo.integers);
     fuse(&mut text);
+    let runs = runs::find(&mut text, &difo.integers);
     let is = |code: Code| text.iter().any(|i| i.code == code);
     let uses_tuple = is(Code::PushRef) || is(Code::PushString) || is(Code::PushValue);
     let is_destructive = difo.text.iter().any(|word| {
@@ -27,6 +28,7 @@ pub(super) fn translate(difo: &Difo, string_base: u32) -> Result<VerifiedDifo, V
     Ok(VerifiedDifo {
         text: text.into_boxed_slice(),
         integers: difo.integers.clone().into_boxed_slice(),
+        runs,
         ret: difo.ret,
         shape,
         test,

@@ -91,6 +91,13 @@ pub(super) fn prepare() {
     }
 }
 
+/// See [`super::Monotonic::tolerate_slow_looks`].
+pub(super) fn tolerate_slow_looks() {
+    if let Ok(mut ruler) = RULER.lock() {
+        ruler.spread = REACH / 4;
+    }
+}
+
 /// The time; `kernel` reads `CLOCK_MONOTONIC`.
 ///
 /// # Context
@@ -154,11 +161,14 @@ struct Ruler {
     /// Where the last line ended: nobody was told a later time.
     ceiling: u64,
     surprises: u32,
+    /// See [`SPREAD`].
+    spread: u64,
 }
 
 impl Ruler {
     const fn new() -> Self {
-        Self { trusted: false, base: None, rate: None, ceiling: 0, surprises: 0 }
+        let (base, rate) = (None, None);
+        Self { trusted: false, base, rate, ceiling: 0, surprises: 0, spread: SPREAD }
     }
 
     /// Samples both clocks and draws a line from there, if the rate is known.
@@ -168,7 +178,7 @@ impl Ruler {
         let spread = count().wrapping_sub(before);
         // Never behind what somebody was told.
         let start = time.max(self.ceiling);
-        if spread > SPREAD {
+        if spread > self.spread {
             // This thread had to wait in between: the next one that comes tries again.
             return start;
         }
@@ -176,7 +186,7 @@ impl Ruler {
         // another thread was told by the kernel meanwhile.
         self.measure((before, time));
         if let Some(rate) = self.rate
-            && count().wrapping_sub(before) <= 2 * SPREAD
+            && count().wrapping_sub(before) <= 2 * self.spread
         {
             self.publish(before, start, slower(rate, start - time));
         }

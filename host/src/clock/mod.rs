@@ -32,6 +32,14 @@ impl Monotonic {
         counter::prepare();
     }
 
+    /// For a program that runs in an emulator, where a look at the kernel's clock takes so long that
+    /// the counter would never be used: it is used all the same. The time may be wrong by as long as
+    /// a look takes, so this is for counting instructions and for nothing else.
+    pub fn tolerate_slow_looks() {
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        counter::tolerate_slow_looks();
+    }
+
     /// A moment so far back that no fire that begins from now on, in whatever process, has an
     /// earlier time.
     #[must_use]

@@ -6,8 +6,10 @@
 //! on; `cargo xtask bench` prints them beside its figures and our goals.
 #![forbid(unsafe_code)]
 
+mod arithmetic;
 mod cases;
 mod rig;
 
+pub use arithmetic::{ARITHMETIC, Arithmetic, LENGTH};
 pub use cases::{CASES, Case};
 pub use rig::Rig;

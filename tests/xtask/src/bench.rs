@@ -70,7 +70,26 @@ pub fn run(args: &Args) -> Result<()> {
         let median = median.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.1}"));
         println!("{case:<18} {instructions:>8} {goal:>8} {classic:>8} {median:>9}");
     }
+    for (case, goal) in [("dif-registers", "8"), ("dif-constants", "8"), ("dif-branches", "-")] {
+        if args.filter.as_ref().is_none_or(|filter| case.contains(filter.as_str())) {
+            let counted = per_thousand(case)?;
+            let (whole, part) = (counted / 1000, counted % 1000);
+            println!(
+                "{case:<18} {:>8} {:>8} {:>8} {:>9}",
+                format!("{whole}.{part:03}"),
+                8,
+                30,
+                "-"
+            );
+        }
+    }
     if args.guest { guest() } else { Ok(()) }
+}
+
+/// Instructions of a thousand DIF instructions, which is what a round of these cases is.
+fn per_thousand(case: &str) -> Result<u64> {
+    let [long, short] = [LONG, SHORT].map(|rounds| counted(&[], case, rounds));
+    Ok((long?.saturating_sub(short?)) / (LONG - SHORT))
 }
 
 fn cargo(words: &[&str]) -> Result<String> {
@@ -86,10 +105,16 @@ fn per_round(case: &str) -> Result<u64> {
 /// Instructions of a whole run, from the shim's entry point to its return each time: neither the
 /// guest's part, filling its descriptor, nor the loop.
 fn count(case: &str, rounds: u64) -> Result<u64> {
+    let mut toggles = vec![format!("--toggle-collect={ENTRY}")];
+    toggles.extend(keeps_time_by_counter().then(|| format!("--toggle-collect={REDRAW}")));
+    counted(&toggles, case, rounds)
+}
+
+/// Instructions between these toggles; of all the program, if there is none.
+fn counted(toggles: &[String], case: &str, rounds: u64) -> Result<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(format!("--toggle-collect={ENTRY}"))
-        .args(keeps_time_by_counter().then(|| format!("--toggle-collect={REDRAW}")))
+        .args(toggles)
         .arg(programs::path("bench"))
         .args([case, &rounds.to_string()])
         .output()
