@@ -74,13 +74,8 @@ pub fn run(args: &Args) -> Result<()> {
         if args.filter.as_ref().is_none_or(|filter| case.contains(filter.as_str())) {
             let counted = per_thousand(case)?;
             let (whole, part) = (counted / 1000, counted % 1000);
-            println!(
-                "{case:<18} {:>8} {:>8} {:>8} {:>9}",
-                format!("{whole}.{part:03}"),
-                8,
-                30,
-                "-"
-            );
+            let counted = format!("{whole}.{part:03}");
+            println!("{case:<18} {counted:>8} {goal:>8} {:>8} {:>9}", 30, "-");
         }
     }
     if args.guest { guest() } else { Ok(()) }
