@@ -2,7 +2,10 @@
 
 use dif::{env::Scope, number::var};
 
-use super::{Checked, Cx, Kind, MAX_INLINE_DEPTH, Node, Variable, fail, is_by_ref};
+use super::{
+    Binding, Checked, Cx, Kind, MAX_INLINE_DEPTH, MAX_NESTING, Node, TOO_DEEP, Variable, fail,
+    is_by_ref,
+};
 use crate::{
     ast::VarScope,
     compiled::ValueKind,
@@ -60,7 +63,9 @@ impl Cx<'_, '_> {
     /// A variable's value.
     pub(super) fn variable(&mut self, scope: VarScope, name: &str, span: Span) -> Checked<Node> {
         if scope == VarScope::Global {
-            if let Some(node) = self.bound(name) {
+            if let Some(bound) = self.bound(name) {
+                let (node, nodes) = (bound.node.clone(), bound.nodes);
+                self.spend(nodes, span)?;
                 return Ok(node);
             }
             if let Some(node) = self.builtin(name, span)? {
@@ -95,8 +100,8 @@ impl Cx<'_, '_> {
         Node::new(known.ty, load, span)
     }
 
-    pub(super) fn bound(&self, name: &str) -> Option<Node> {
-        self.bindings.iter().rev().find(|(known, _)| known == name).map(|(_, node)| node.clone())
+    pub(super) fn bound(&self, name: &str) -> Option<&Binding> {
+        self.bindings.iter().rev().find(|known| known.name == name)
     }
 
     /// Whether the script's enumerations have a name.
@@ -407,8 +412,17 @@ impl Cx<'_, '_> {
             let message = "inlines or translators refer to themselves";
             return fail(ErrorTag::DeclScope, span, message);
         }
+        let mut bindings = Vec::with_capacity(names.len());
+        for (name, node) in names {
+            // An inline of an inline of an inline is as deep as all of them together.
+            let extent = node.extent();
+            if extent.height > MAX_NESTING {
+                return fail(ErrorTag::Unknown, span, TOO_DEEP);
+            }
+            bindings.push(Binding { name, node, nodes: extent.nodes });
+        }
         // Names of whoever uses the inline mean nothing inside it.
-        let outer = std::mem::replace(&mut self.bindings, names);
+        let outer = std::mem::replace(&mut self.bindings, bindings);
         self.depth += 1;
         let result = work(self);
         self.depth -= 1;

@@ -91,7 +91,7 @@ pub(crate) struct Cx<'c, 'w> {
     /// How deep in expressions the check is, inlines' values included.
     nesting: u32,
     /// Inlines' parameters and translators' inputs, innermost last.
-    bindings: Vec<(String, Node)>,
+    bindings: Vec<Binding>,
     depth: u32,
     /// No instructions but FreeBSD's: `++` of a global may lose one.
     pub(crate) classic: bool,
@@ -123,6 +123,17 @@ const MAX_INLINE_DEPTH: u32 = 16;
 const MAX_NESTING: u32 = 600;
 /// A clause has at most so many expressions, inlines counted as often as they are used.
 const MAX_EXPRESSIONS: u32 = 1_000_000;
+
+const TOO_DEEP: &str = "the expression is nested too deeply once inlines are in it";
+
+/// An inline's parameter or a translator's input, and what it stands for.
+#[derive(Debug)]
+struct Binding {
+    name: String,
+    node: Node,
+    /// How many nodes that is: each use copies them.
+    nodes: u32,
+}
 
 impl<'c, 'w> Cx<'c, 'w> {
     pub(crate) fn new(world: &'w dyn World, types: Types<'w>, registry: &'c mut Registry) -> Self {
@@ -186,18 +197,26 @@ impl<'c, 'w> Cx<'c, 'w> {
     /// Checks an expression.
     pub(crate) fn expr(&mut self, expr: &Expr) -> Checked<Node> {
         let span = expr.span;
-        let Some(left) = self.budget.checked_sub(1) else {
-            return fail(ErrorTag::Unknown, span, "the clause is too large once inlines are in it");
-        };
-        self.budget = left;
+        self.spend(1, span)?;
         if self.nesting == MAX_NESTING {
-            let message = "the expression is nested too deeply once inlines are in it";
-            return fail(ErrorTag::Unknown, span, message);
+            return fail(ErrorTag::Unknown, span, TOO_DEEP);
         }
         self.nesting += 1;
         let checked = self.expr_kind(expr);
         self.nesting -= 1;
         checked
+    }
+
+    /// Takes so many nodes from what a clause may have.
+    fn spend(&mut self, nodes: u32, span: Span) -> Checked<()> {
+        match self.budget.checked_sub(nodes) {
+            Some(left) => self.budget = left,
+            None => {
+                let message = "the clause is too large once inlines are in it";
+                return fail(ErrorTag::Unknown, span, message);
+            }
+        }
+        Ok(())
     }
 
     fn expr_kind(&mut self, expr: &Expr) -> Checked<Node> {

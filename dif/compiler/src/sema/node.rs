@@ -259,15 +259,42 @@ impl Node {
     /// Whether computing it uses the tuple stack, which is one for the whole DIFO.
     #[must_use]
     pub(crate) fn uses_tuple(&self) -> bool {
+        let own = match &self.kind {
+            Kind::Call(..) => true,
+            Kind::Load(place) | Kind::Store(place, _) | Kind::Modify { place, .. } => {
+                matches!(place, Place::Assoc(..))
+            }
+            _ => false,
+        };
+        let mut any = own;
+        self.each_part(&mut |part| any = any || part.uses_tuple());
+        any
+    }
+
+    /// How many nodes it is made of, and how many lie below one another at most, itself included.
+    #[must_use]
+    pub(crate) fn extent(&self) -> Extent {
+        let mut extent = Extent { nodes: 1, height: 0 };
+        self.each_part(&mut |part| {
+            let part = part.extent();
+            extent.nodes = extent.nodes.saturating_add(part.nodes);
+            extent.height = extent.height.max(part.height);
+        });
+        extent.height += 1;
+        extent
+    }
+
+    /// Shows every node that it is directly made of.
+    fn each_part(&self, show: &mut dyn FnMut(&Self)) {
         match &self.kind {
             Kind::Const(_)
             | Kind::Linked(_)
             | Kind::Str(_)
             | Kind::Builtin(_)
             | Kind::Translated
-            | Kind::Uncomputable(_) => false,
-            Kind::Call(..) => true,
-            Kind::Load(place) => place.uses_tuple(),
+            | Kind::Uncomputable(_) => {}
+            Kind::Call(_, keys) => keys.iter().for_each(|key| show(&key.node)),
+            Kind::Load(place) => place.each_part(show),
             Kind::BuiltinArray(_, one)
             | Kind::BitField { from: one, .. }
             | Kind::Object { addr: one, .. }
@@ -275,31 +302,40 @@ impl Node {
             | Kind::Not(one)
             | Kind::Extend { of: one, .. }
             | Kind::Recast(one)
-            | Kind::Update { operand: one, .. } => one.uses_tuple(),
+            | Kind::Update { operand: one, .. } => show(one),
             Kind::Binary(_, left, right)
             | Kind::Compare(_, _, left, right)
             | Kind::And(left, right)
             | Kind::Or(left, right)
             | Kind::Xor(left, right)
-            | Kind::Comma(left, right) => left.uses_tuple() || right.uses_tuple(),
+            | Kind::Comma(left, right) => [left, right].into_iter().for_each(|part| show(part)),
             Kind::Conditional(test, left, right) => {
-                test.uses_tuple() || left.uses_tuple() || right.uses_tuple()
+                [test, left, right].into_iter().for_each(|part| show(part));
             }
             Kind::Store(place, value) | Kind::Modify { place, operand: value, .. } => {
-                place.uses_tuple() || value.uses_tuple()
+                place.each_part(show);
+                show(value);
             }
         }
     }
 }
 
+/// How large a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// Nodes, itself included.
+    pub(crate) nodes: u32,
+    /// Nodes below one another.
+    pub(crate) height: u32,
+}
+
 impl Place {
-    fn uses_tuple(&self) -> bool {
+    /// See [`Node::each_part`].
+    fn each_part(&self, show: &mut dyn FnMut(&Node)) {
         match self {
-            Self::Var(_) => false,
-            Self::Assoc(..) => true,
-            Self::Memory(addr, _) | Self::Bits { addr, .. } | Self::Object(addr, _) => {
-                addr.uses_tuple()
-            }
+            Self::Var(_) => {}
+            Self::Assoc(_, keys) => keys.iter().for_each(|key| show(&key.node)),
+            Self::Memory(addr, _) | Self::Bits { addr, .. } | Self::Object(addr, _) => show(addr),
         }
     }
 }
