@@ -9,9 +9,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// The usage text, on standard error with status 2.
 pub const USAGE: &str = "\
-Usage: dtrace [-32|-64] [-aACdeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]]
+Usage: dtrace [-32|-64] [-aACdeEFGhHlOqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]]
 	[-I path] [-L path] [-o output] [-p pid] [-s script] [-U name]
-	[-x opt[=val]] [-X a|c|s|t]
+	[-x opt[=val]] [-X a|c|s|t] [--libxo format]
 
 	[-P provider [[ predicate ] action ]]
 	[-m [ provider: ] module [[ predicate ] action ]]
@@ -40,7 +40,9 @@ Usage: dtrace [-32|-64] [-aACdeEFGhHlqSvVwZ] [-b bufsz] [-c cmd] [-D name[=def]]
 	-L  add library directory to library search path
 	-m  enable or list probes matching the specified module name
 	-n  enable or list probes matching the specified probe name
+	--libxo  structure output for programs: json, xml or html (-x oformat)
 	-o  set output file; with -e, save the program there (an ELF object)
+	-O  with structured output, print all aggregations upon exiting
 	-p  grab specified process-ID and cache its symbol tables
 	-P  enable or list probes matching the specified provider name
 	-q  set quiet mode (only output explicitly traced data)
@@ -145,6 +147,8 @@ pub struct Invocation {
     pub disassemble: bool,
     /// `-v`.
     pub verbose: bool,
+    /// `-O`.
+    pub print_all: bool,
     /// `-Z`.
     pub allow_no_match: bool,
     /// `-o`.
@@ -184,8 +188,9 @@ impl InvocationError {
 }
 
 /// Letters without an argument.
-const FLAGS: &[char] =
-    &['a', 'A', 'B', 'C', 'd', 'e', 'E', 'F', 'G', 'h', 'H', 'l', 'q', 'S', 'v', 'V', 'w', 'Z'];
+const FLAGS: &[char] = &[
+    'a', 'A', 'B', 'C', 'd', 'e', 'E', 'F', 'G', 'h', 'H', 'l', 'O', 'q', 'S', 'v', 'V', 'w', 'Z',
+];
 
 /// Letters with an argument; all may be repeated.
 const VALUES: &[char] = &[
@@ -244,6 +249,7 @@ where
         desugar: flag(&matches, 'd'),
         disassemble: flag(&matches, 'S'),
         verbose: flag(&matches, 'v'),
+        print_all: flag(&matches, 'O'),
         allow_no_match: flag(&matches, 'Z'),
         output: values(&matches, "o").pop(),
         victims: victims(&matches),
@@ -282,6 +288,7 @@ fn command() -> Command {
         .disable_version_flag(true)
         .args(flags)
         .args(values)
+        .arg(Arg::new("libxo").long("libxo").action(ArgAction::Append).num_args(1))
         .arg(Arg::new("help").long("help").action(ArgAction::Help))
         .arg(Arg::new("arguments").num_args(0..).action(ArgAction::Append))
         .override_help(USAGE)
@@ -414,7 +421,10 @@ fn options(matches: &ArgMatches) -> Vec<OptionArgument> {
             option(format!("-{letter}"), name.map_or("", |(_, name)| *name), None)
         }
     };
-    all.into_iter().map(of).collect()
+    let structures = values(matches, "libxo").into_iter();
+    let structures =
+        structures.map(|text| option(format!("--libxo {text}"), "oformat", Some(&text)));
+    all.into_iter().map(of).chain(structures).collect()
 }
 
 /// The file of `-Y` or `-y`, which takes the place of programs.

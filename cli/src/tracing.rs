@@ -82,7 +82,7 @@ fn carry_out(invocation: &Invocation) -> Result<i32, Failure> {
         println!("dtrace: Sun D 1.13");
         return Ok(0);
     }
-    let mut options = Options::default();
+    let mut options = Options { print_all: invocation.print_all, ..Options::default() };
     for OptionArgument { given, name, value } in &invocation.options {
         options
             .set(name, value.as_deref(), From::CommandLine)

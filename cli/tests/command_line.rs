@@ -260,3 +260,57 @@ fn the_preprocessor() {
     );
     assert_eq!(said(&["-C", "-D", "N=3", "-qs", &version]).0, "3\n");
 }
+
+/// Structured output is one document whose objects say what the actions recorded; aggregations are
+/// in it at the end if they are asked for.
+#[test]
+fn structured_output() {
+    let program = r#"BEGIN { printf("%d-%s", -5, "<a>"); trace("b\377"); trace(uid + 0ull); }
+        BEGIN { @counts["k", 1] = count(); @all = quantize(3); @shown = sum(4); }
+        BEGIN { printa("%@d!", @shown); exit(3); }"#;
+    let (out, err, status) = said(&["-x", "oformat=json", "-On", program]);
+    assert_eq!(status, 3, "{err}");
+    let read: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let probes = read["dtrace"]["probes"].as_array().unwrap();
+    assert_eq!(probes.len(), 3, "the clause that records nothing is none of them: {out}");
+    let [first, second, last] = &probes[..] else { return };
+    assert!(first["timestamp"].as_u64() > Some(1_600_000_000_000_000_000));
+    assert_eq!((&first["provider"], &first["name"]), (&"dtrace".into(), &"BEGIN".into()));
+    assert_eq!(first["vmname"], serde_json::Value::Null);
+    let same = |value: &serde_json::Value, text: &str| {
+        assert_eq!(*value, serde_json::from_str::<serde_json::Value>(text).unwrap());
+    };
+    same(
+        &first["output"],
+        r#"[{"message":"-5-<a>"},{"value":-5},{"value":"<a>"},{"value":"b\ufffd"},{"value":0}]"#,
+    );
+    same(
+        &second["output"],
+        r#"[{"message":"4!"},
+            {"aggregation-data":[{"keys":[],"sum":4}],"aggregation-name":"shown"}]"#,
+    );
+    assert_eq!(last["name"], "AGGREGATIONS");
+    same(
+        &last["output"],
+        r#"[{"aggregation-data":[{"keys":[{"value":"k"},{"value":1}],"count":1}],
+                "aggregation-name":"counts"},
+            {"aggregation-data":[{"keys":[],"buckets":[{"value":1,"count":0},
+                {"value":2,"count":1},{"value":4,"count":0}]}],"aggregation-name":"all"}]"#,
+    );
+}
+
+/// Every style has its document; without `-O` aggregations are left out.
+#[test]
+fn structured_output_has_styles() {
+    let program = "BEGIN { trace(\"a&b\"); @ = count(); exit(0); }";
+    let xml = said(&["--libxo", "xml", "-n", program]).0;
+    assert!(xml.starts_with("<?xml version=\"1.0\"?><dtrace><probes><timestamp>"), "{xml}");
+    assert!(xml.ends_with("<output><value>a&amp;b</value></output></probes></dtrace>\n"), "{xml}");
+    let html = said(&["-x", "oformat=html", "-n", program]).0;
+    assert!(html.contains("<div class=\"data\" data-tag=\"value\">a&amp;b</div>\n"), "{html}");
+    assert!(!xml.contains("aggregation") && !html.contains("aggregation"));
+    assert_eq!(
+        refused(&["-x", "oformat=yaml", "-n", program], 1),
+        "dtrace: failed to set -x oformat: Invalid value for specified option"
+    );
+}

@@ -90,6 +90,12 @@ pub struct Aggregations {
 }
 
 impl Aggregations {
+    /// An aggregation's name, without its `@`; empty if it is not known.
+    #[must_use]
+    pub fn name(&self, id: AggId) -> &str {
+        self.tables.get(&id).map_or("", |table| &table.definition.name)
+    }
+
     /// Makes an aggregation known; knowing it already changes nothing.
     pub fn define(&mut self, definition: &Aggregation) {
         self.zeroes.entry(definition.id).or_insert_with(|| vec![0; words_of(definition.function)]);

@@ -13,6 +13,7 @@ pub mod printf;
 pub mod quantize;
 pub mod row;
 pub mod stack;
+pub mod structured;
 mod time;
 pub mod typed;
 pub mod user;

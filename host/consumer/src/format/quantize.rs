@@ -43,6 +43,14 @@ pub fn print(out: &mut Vec<u8>, value: &Value<'_>, drawing: Drawing) -> bool {
     true
 }
 
+/// The buckets that a picture would show: what begins each line, and its count after
+/// `normalize()`. `None` as with [`print`].
+#[must_use]
+pub fn buckets(value: &Value<'_>) -> Option<Vec<(String, i64)>> {
+    let rows = rows(value.function, value.words)?.into_iter();
+    Some(rows.map(|row| (row.label, super::normalized(row.count, value.normal))).collect())
+}
+
 /// The line above a picture, on a line of its own.
 fn heading(out: &mut Vec<u8>, width: usize, what: &str) {
     let distribution = "------------- Distribution -------------";

@@ -14,7 +14,7 @@ pub use value::{rate, run_time, size};
 
 use crate::{
     aggregation::SortOrder,
-    format::{Drawing, stack},
+    format::{Drawing, stack, structured::Structure},
 };
 
 /// What happens when a principal buffer is full.
@@ -34,6 +34,10 @@ pub enum BufPolicy {
 pub struct Options {
     /// `quiet`: only what is traced is printed.
     pub quiet: bool,
+    /// `oformat`: output is for programs.
+    pub structure: Option<Structure>,
+    /// `-O`: with `oformat`, aggregations that were never printed are printed at the end, too.
+    pub print_all: bool,
     /// `flowindent`: rows are indented by entry and return.
     pub flowindent: bool,
     /// `destructive`: `-w`.
@@ -104,6 +108,8 @@ impl Default for Options {
         let mebi = 1 << 20;
         Self {
             quiet: false,
+            structure: None,
+            print_all: false,
             flowindent: false,
             destructive: false,
             droptags: false,
@@ -164,10 +170,8 @@ pub enum OptionError {
 }
 
 /// Run-time options that cannot be had here, and why.
-const REFUSED: [(&str, &str); 2] = [
-    ("grabanon", "there is no anonymous tracing whose state could be taken over"),
-    ("oformat", "output is text"),
-];
+const REFUSED: [(&str, &str); 1] =
+    [("grabanon", "there is no anonymous tracing whose state could be taken over")];
 
 /// Where an option is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,6 +248,10 @@ impl Options {
         let number = |default: u64| run_time(value).map(|value| value.unwrap_or(default));
         let default = Self::default();
         match name {
+            "oformat" => {
+                self.structure =
+                    Structure::parse(value.ok_or(OptionError::Value)?).ok_or(OptionError::Value)?;
+            }
             "bufsize" => self.bufsize = size(value)?,
             "bufpolicy" => self.bufpolicy = policy(value)?,
             "bufresize" => self.manual_resize = manual(value)?,

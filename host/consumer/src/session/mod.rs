@@ -13,6 +13,7 @@ pub mod enabled;
 pub mod fault;
 mod flow;
 mod lost;
+mod objects;
 pub mod printer;
 pub mod processes;
 mod programs;

@@ -1,6 +1,7 @@
 //! From records to text: carries out, statement by statement, what a clause left to the consumer.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     process::Command,
     rc::Rc,
@@ -21,7 +22,9 @@ use crate::{
         datum,
         printf::{self, Arguments, MissingArgument},
         quantize::Packing,
-        row, typed,
+        row,
+        structured::Document,
+        typed,
         user::UserSymbolizer,
     },
     options::{From, Options},
@@ -69,6 +72,10 @@ pub struct Printer {
     symbols: Vec<Rc<SymbolTable>>,
     /// Empty room for text that is made and written at once.
     room: Vec<u8>,
+    /// With `oformat`: what all objects lie in.
+    pub(super) document: Document,
+    /// With `oformat`: what was lost so far, by kind.
+    pub(super) drops: BTreeMap<u32, u64>,
 }
 
 impl std::fmt::Debug for Printer {
@@ -95,18 +102,22 @@ pub struct Record<'a> {
 }
 
 impl<'r> Record<'r> {
-    fn context<'a>(&self, symbols: Option<&'a SymbolTable>, options: &Options) -> Context<'a>
+    pub(super) fn context<'a>(
+        &self,
+        symbols: Option<&'a SymbolTable>,
+        options: &Options,
+    ) -> Context<'a>
     where
         'r: 'a,
     {
         context(symbols, (self.users, self.probe.machine), options)
     }
 
-    fn short(&self) -> RecordError {
+    pub(super) fn short(&self) -> RecordError {
         RecordError::Short(self.probe.description())
     }
 
-    fn datum<'a>(&'a self, info: &'a ArgInfo) -> Option<Datum<'a>> {
+    pub(super) fn datum<'a>(&'a self, info: &'a ArgInfo) -> Option<Datum<'a>> {
         let bytes = self.probe.datum(self.bytes, info.action)?;
         Some(Datum { kind: &info.kind, bytes })
     }
@@ -130,7 +141,7 @@ impl Arguments for RecordArguments<'_> {
 }
 
 /// A line of aggregations as arguments of `printa()`.
-struct LineArguments<'a>(&'a Line<'a>);
+pub(super) struct LineArguments<'a>(pub(super) &'a Line<'a>);
 
 impl Arguments for LineArguments<'_> {
     fn datum(&self, index: usize) -> Option<Datum<'_>> {
@@ -153,6 +164,8 @@ impl Printer {
             exit_status: None,
             symbols: Vec::new(),
             room: Vec::new(),
+            document: Document::default(),
+            drops: BTreeMap::new(),
         }
     }
 
@@ -195,7 +208,7 @@ impl Printer {
     }
 
     /// The symbols of a machine.
-    fn symbols_of(&self, machine: MachineId) -> Option<Rc<SymbolTable>> {
+    pub(super) fn symbols_of(&self, machine: MachineId) -> Option<Rc<SymbolTable>> {
         self.symbols.get(usize::try_from(machine.0).ok()?).cloned()
     }
 
@@ -209,6 +222,9 @@ impl Printer {
         options: &mut Options,
         aggregations: &mut Aggregations,
     ) -> Result<(), RecordError> {
+        if let Some(structure) = options.structure {
+            return self.record_object(record, structure, options, aggregations);
+        }
         let mut out = std::mem::take(&mut self.room);
         self.start_row(&mut out, record, options);
         self.write_room(out)?;
@@ -248,7 +264,7 @@ impl Printer {
         }
     }
 
-    fn statement(
+    pub(super) fn statement(
         &mut self,
         record: &Record<'_>,
         statement: &Statement,
@@ -440,6 +456,9 @@ impl Printer {
         users: &dyn UserSymbolizer,
         options: &Options,
     ) -> Result<(), RecordError> {
+        if let Some(structure) = options.structure {
+            return self.last_objects(structure, aggregations, users, options);
+        }
         let mut out = Vec::new();
         let place = (users, MachineId(0));
         for id in aggregations.unprinted(&options.sort) {
@@ -485,7 +504,7 @@ impl Printer {
 }
 
 /// Prints a statement's format over its data.
-fn formatted(
+pub(super) fn formatted(
     out: &mut Vec<u8>,
     record: &Record<'_>,
     statement: &Statement,
@@ -505,7 +524,7 @@ pub fn system_words(error: &io::Error) -> String {
     }
 }
 
-fn context<'a>(
+pub(super) fn context<'a>(
     symbols: Option<&'a SymbolTable>,
     (users, machine): (&'a dyn UserSymbolizer, MachineId),
     options: &Options,

@@ -224,7 +224,7 @@ impl Session {
         }
         outside.processes.resume();
         let ending = self.main_loop(&mut outside)?;
-        if ending == Ending::Signal {
+        if ending == Ending::Signal && self.options.structure.is_none() {
             self.printer.write(b"\n")?;
         }
         self.finish()?;
@@ -349,7 +349,9 @@ impl Session {
         self.print_all(&records)?;
         self.drain(true)?;
         self.report_drops();
-        self.printer.write(b"\n")?;
+        if self.options.structure.is_none() {
+            self.printer.write(b"\n")?;
+        }
         let users = Links(RefCell::new(&mut self.machines));
         self.printer.remaining(&self.aggregations, &users, &self.options)?;
         self.printer.flush()?;
@@ -677,7 +679,7 @@ impl Session {
                         .map_or(slot.0, |machine| machine.link.cpu_of(slot.0 - machine.slots.base));
                     let guest = owner.filter(|machine| !machine.is_host());
                     let line = cpu_drop_line(kind, count, cpu, guest.map(Machine::name));
-                    lines.push(drop_tag(kind, self.options.droptags) + &line);
+                    lines.push((kind, count, drop_tag(kind, self.options.droptags) + &line));
                 }
                 _ => match session.iter_mut().find(|(known, _)| *known == kind) {
                     Some((_, total)) => *total += count,
@@ -687,15 +689,25 @@ impl Session {
         }
         let more = session.into_iter().filter_map(|(kind, count)| {
             let line = session_drop_line(kind, count)?;
-            Some(drop_tag(kind, self.options.droptags) + &line)
+            Some((kind, count, drop_tag(kind, self.options.droptags) + &line))
         });
         let states = self.machines.iter().zip(&mut live.states);
         let inside = states.filter_map(|(machine, state)| {
             let count = state.lost.news();
-            (count > 0).then(|| lost::line(count, machine.name(), self.options.droptags))
+            let line = || lost::line(count, machine.name(), self.options.droptags);
+            (count > 0).then(|| (DropKind::Principal, count, line()))
         });
-        let more: Vec<String> = more.chain(inside).collect();
-        lines.into_iter().chain(more).for_each(|line| self.printer.message(&line));
+        let more: Vec<_> = more.chain(inside).collect();
+        for (kind, count, line) in lines.into_iter().chain(more) {
+            // What cannot be written is told as words.
+            let told = self
+                .options
+                .structure
+                .is_some_and(|to| self.printer.drop_object(to, kind, count, &line).is_ok());
+            if !told {
+                self.printer.message(&line);
+            }
+        }
     }
 }
 
