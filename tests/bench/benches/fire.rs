@@ -2,8 +2,9 @@
 
 #![expect(missing_docs, reason = "criterion's macros make a public function without a word")]
 
-use bench::{CASES, Rig};
-use criterion::{Criterion, criterion_group, criterion_main};
+use bench::{ARITHMETIC, CASES, LENGTH, Rig};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use dif::mock::Mock;
 
 fn fires(c: &mut Criterion) {
     let mut group = c.benchmark_group("fire");
@@ -14,5 +15,20 @@ fn fires(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, fires);
+/// A thousand DIF instructions without a fire around them.
+fn instructions(c: &mut Criterion) {
+    let mut group = c.benchmark_group("dif");
+    group.throughput(Throughput::Elements(LENGTH));
+    for code in ARITHMETIC {
+        let difo = code.build().expect("every case verifies");
+        let mut machine = Mock::new();
+        let run = |bencher: &mut criterion::Bencher<'_>| {
+            bencher.iter(|| dif::interp::run(&difo, &mut machine));
+        };
+        group.bench_function(code.name, run);
+    }
+    group.finish();
+}
+
+criterion_group!(benches, fires, instructions);
 criterion_main!(benches);

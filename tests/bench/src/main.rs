@@ -1,5 +1,5 @@
 //! `bench CASE ROUNDS`: so many rounds of a case and nothing else, to be counted by callgrind.
-//! Without arguments it lists the cases: name, goal, and the classic engine's figure or `-`. The
+//! Without arguments it lists the cases: name, goal, and the classic engine's figure, each or `-`. The
 //! cases of arithmetic are not fires and not in the list: each is a DIFO of a thousand instructions.
 //!
 //! The caller runs it twice with different numbers of rounds; the difference is free of start-up.
@@ -13,8 +13,9 @@ fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
     let Some(name) = words.next() else {
         for case in CASES {
-            let classic = case.classic.map_or_else(|| "-".to_owned(), |count| count.to_string());
-            println!("{} {} {classic}", case.name, case.goal);
+            let or_none =
+                |count: Option<u32>| count.map_or_else(|| "-".to_owned(), |n| n.to_string());
+            println!("{} {} {}", case.name, or_none(case.goal), or_none(case.classic));
         }
         return Ok(());
     };
