@@ -301,6 +301,9 @@ pub trait Env {
     /// [`FaultKind::BadAddr`] if `addr` is not writable tracer memory.
     fn store(&mut self, addr: u64, bytes: &[u8]) -> Result<(), Fault>;
 
+    /// Whether [`Env::store`] takes all of `addr..addr + len`.
+    fn may_store(&mut self, addr: u64, len: usize) -> bool;
+
     /// Tracer memory as it lies, if `addr..addr + len` is readable tracer memory: lets string
     /// subroutines run over it without a copy.
     fn tracer(&self, addr: u64, len: usize) -> Option<&[u8]>;

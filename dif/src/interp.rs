@@ -407,7 +407,12 @@ fn string_size<E: Env + ?Sized>(env: &E, said: u64) -> u64 {
 /// `copys`: as much as the target's scratch can take, which is where the bound comes from.
 /// Copies to scratch, or to a variable's own storage: an element of an array of structures.
 fn copy<E: Env + ?Sized>(env: &mut E, from: u64, to: u64, size: u64) -> Result<(), Fault> {
-    let len = usize::try_from(size).map_err(|_| Fault::at(FaultKind::BadAddr, to))?;
+    let refused = Fault::at(FaultKind::BadAddr, to);
+    let len = usize::try_from(size).map_err(|_| refused)?;
+    // Looked at before anything is copied: the target is what bounds the work.
+    if len > 0 && !env.may_store(to, len) {
+        return Err(refused);
+    }
     string::copy_bytes(env, Space::Kernel, from, to, len)
 }
 

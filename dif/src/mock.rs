@@ -168,6 +168,10 @@ impl Env for Mock {
         Ok(())
     }
 
+    fn may_store(&mut self, addr: u64, len: usize) -> bool {
+        self.scratch_mut(addr, len).is_some()
+    }
+
     fn tracer(&self, addr: u64, len: usize) -> Option<&[u8]> {
         let (memory, at) = self.region(addr)?;
         memory.get(at..at.checked_add(len)?)

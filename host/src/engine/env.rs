@@ -152,6 +152,17 @@ impl<C: FireContext, K: Clock> FireEnv<'_, C, K> {
         memory.get(us(low32(at.offset))..)
     }
 
+    /// Bytes of the slot's private memory that the script may write: scratch and clause-locals.
+    fn own_bytes(&mut self, at: TracerAddr, len: usize) -> Option<&mut [u8]> {
+        let memory = match (at.region, high32(at.offset)) {
+            (Region::Fire, part::SCRATCH) => self.state.scratch.get_mut(..self.state.top)?,
+            (Region::Fire, part::LOCALS) => &mut *self.state.locals,
+            _ => return None,
+        };
+        let start = us(low32(at.offset));
+        memory.get_mut(start..start.checked_add(len)?)
+    }
+
     /// Whether the script may write arena bytes: globals, and values of dynamic variables.
     fn is_writable(&self, offset: u64, len: usize) -> bool {
         let layout = &self.target.core.layout;
@@ -473,17 +484,16 @@ impl<C: FireContext, K: Clock> Env for FireEnv<'_, C, K> {
                 && self.view.mem.write(us64(at.offset), bytes);
             return if done { Ok(()) } else { Err(bad(addr)) };
         }
-        let memory = match (at.region, high32(at.offset)) {
-            (Region::Fire, part::SCRATCH) => self.state.scratch.get_mut(..self.state.top),
-            (Region::Fire, part::LOCALS) => Some(&mut *self.state.locals),
-            _ => None,
-        };
-        let start = us(low32(at.offset));
-        let place = memory
-            .and_then(|memory| memory.get_mut(start..start.checked_add(bytes.len())?))
-            .ok_or(bad(addr))?;
-        place.copy_from_slice(bytes);
+        self.own_bytes(at, bytes.len()).ok_or(bad(addr))?.copy_from_slice(bytes);
         Ok(())
+    }
+
+    fn may_store(&mut self, addr: u64, len: usize) -> bool {
+        match TracerAddr::from_raw(addr) {
+            Some(at) if at.region == Region::Arena => self.is_writable(at.offset, len),
+            Some(at) => self.own_bytes(at, len).is_some(),
+            None => false,
+        }
     }
 
     fn tracer(&self, addr: u64, len: usize) -> Option<&[u8]> {
